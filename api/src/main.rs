@@ -1,0 +1,2 @@
+//! The `reelsmith` binary.
+fn main() {}

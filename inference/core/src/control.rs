@@ -1,0 +1,43 @@
+//! Steering of a computation while it runs: progress out, verdict in, once a step.
+
+/// How far a computation has come, in its own unit (denoise steps, tokens, sentences, tiles, frames).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Units finished.
+    pub done: u64,
+    /// Units in all, where known beforehand.
+    pub total: Option<u64>,
+    /// What is counted, in the plural: "sentences", "frames".
+    pub unit: &'static str,
+}
+
+/// What the computation shall do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on with the next step.
+    Continue,
+    /// Give up: return [`crate::ErrorKind::Cancelled`] and leave nothing behind.
+    Cancel,
+}
+
+/// Called by an engine once a step, on the thread that computes; so it must return quickly.
+pub trait Control: Send + Sync {
+    /// Takes note of `progress` and answers how to go on.
+    fn step(&self, progress: Progress) -> Verdict;
+}
+
+/// Lets everything run to its end and reports to nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoControl;
+
+impl Control for NoControl {
+    fn step(&self, _: Progress) -> Verdict {
+        Verdict::Continue
+    }
+}
+
+impl<F: Fn(Progress) -> Verdict + Send + Sync> Control for F {
+    fn step(&self, progress: Progress) -> Verdict {
+        self(progress)
+    }
+}

@@ -1,0 +1,60 @@
+//! Why inference failed: a small closed kind for the program, a message for the person.
+
+use std::error::Error as StdError;
+
+/// The result of anything in this contract.
+pub type Result<T> = std::result::Result<T, InferenceError>;
+
+/// What went wrong, as far as a caller can act on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request can never succeed as it stands (empty text, speed out of range …).
+    InvalidRequest,
+    /// The catalogue has no such model or voice.
+    UnknownModel,
+    /// The model is in the catalogue, but its files are not on this machine.
+    ModelMissing,
+    /// A model file differs from its recorded sha256, or the engine cannot read it.
+    ModelCorrupt,
+    /// The engine's own library is absent, unreadable or of the wrong version.
+    RuntimeMissing,
+    /// The device has less memory than the run needs.
+    OutOfMemory,
+    /// [`crate::Verdict::Cancel`] was answered.
+    Cancelled,
+    /// The engine failed on a valid request.
+    Engine,
+}
+
+/// An error with what happened, what to do about it, and its cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct InferenceError {
+    kind: ErrorKind,
+    message: String,
+    #[source]
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl InferenceError {
+    /// An error whose `message` tells a person what happened, where, and what to do.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// The same, with the error underneath kept for the log.
+    pub fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+
+    /// What a caller can act on.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The computation was told to stop.
+    pub fn cancelled() -> Self {
+        Self::new(ErrorKind::Cancelled, "cancelled")
+    }
+}

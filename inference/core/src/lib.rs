@@ -1,0 +1,19 @@
+//! The contract between those who ask for inference and those who perform it.
+//!
+//! Typed requests and responses per capability ([`speech`]), what a run costs in bytes
+//! ([`footprint`]), how it is steered while it runs ([`control`]), why it may fail ([`error`]), and
+//! the models there are ([`catalogue`]). Everything is in host memory; no tensor and no engine type
+//! crosses, so that the crate builds anywhere and the scheduler above it knows no engine.
+
+pub mod catalogue;
+pub mod control;
+pub mod engine;
+pub mod error;
+pub mod footprint;
+pub mod speech;
+
+pub use catalogue::ModelId;
+pub use control::{Control, NoControl, Progress, Verdict};
+pub use engine::{Engine, Resident};
+pub use error::{ErrorKind, InferenceError, Result};
+pub use footprint::Footprint;

@@ -1,0 +1,66 @@
+//! Text to speech.
+
+use crate::{Control, Footprint, Result};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// A text to be spoken by one voice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpeakRequest {
+    /// What to say, as written: numbers, dates, money and abbreviations are the engine's to expand.
+    pub text: String,
+    /// A voice of the model, for example `af_heart`.
+    pub voice: String,
+    /// Speaking rate; 1.0 is the voice's own. From 0.5 to 2.0.
+    pub speed: f32,
+}
+
+/// Mono speech and where its words lie.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Speech {
+    /// Samples in -1.0 ..= 1.0, one channel.
+    pub samples: Vec<f32>,
+    /// Samples a second, in Hz.
+    pub sample_rate: u32,
+    /// The words of the text in order, without overlap.
+    pub words: Vec<SpokenWord>,
+}
+
+/// One written word and the stretch of sound that speaks it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpokenWord {
+    /// As written in the request, with the punctuation that clings to it.
+    pub text: String,
+    /// Where it stands in the request's text, in bytes.
+    pub range: Range<usize>,
+    /// Start in the samples, in seconds.
+    pub start: f64,
+    /// End in the samples, in seconds; never before `start`, never after the next word's start.
+    pub end: f64,
+}
+
+/// A voice that a model offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Voice {
+    /// Name used in requests.
+    pub name: String,
+    /// BCP 47 tag of the language it was trained on, for example `en-US`.
+    pub language: String,
+}
+
+/// A loaded text-to-speech model.
+pub trait Speak: Send {
+    /// The voices it can speak with, sorted by name.
+    fn voices(&self) -> Vec<Voice>;
+
+    /// Bytes that [`Speak::speak`] will need for `request`.
+    fn footprint(&self, request: &SpeakRequest) -> Footprint;
+
+    /// Speaks the text. `control` is called once a sentence. The same request gives the same
+    /// samples on the same device.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for an empty text or a speed out of range, `UnknownModel` for a voice it
+    /// does not have (with the near matches), `Cancelled`, or `Engine`.
+    fn speak(&mut self, request: &SpeakRequest, control: &dyn Control) -> Result<Speech>;
+}

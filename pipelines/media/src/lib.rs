@@ -1,0 +1,23 @@
+//! Pure media: frames, captions, cards, sound, encoding and probing. Knows no model, job or store.
+
+pub mod captions;
+pub mod cards;
+pub mod encode;
+pub mod error;
+pub mod ffmpeg;
+pub mod frames;
+pub mod motion;
+pub mod overlay;
+pub mod picture;
+pub mod probe;
+pub mod sound;
+pub mod subtitles;
+pub mod thumbnail;
+pub mod timeline;
+pub mod typeset;
+pub mod yuv;
+
+pub use error::{ErrorKind, MediaError, Result};
+
+/// Told how many of how many units are done; answers whether to go on. Called on the working thread.
+pub type OnProgress<'a> = &'a (dyn Fn(u64, u64) -> std::ops::ControlFlow<()> + Sync);
