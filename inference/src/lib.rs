@@ -1,1 +1,9 @@
-//! Being laid.
+//! The only place that knows an engine: fetches and verifies model files ([`store`]), loads ONNX
+//! Runtime ([`runtime`]) and performs the contract of `reelsmith-inference-core` with it
+//! ([`engine`]).
+
+pub mod engine;
+pub mod kokoro;
+pub mod phonemes;
+pub mod runtime;
+pub mod store;
