@@ -1,0 +1,41 @@
+# Two commands for a newcomer: `make demo` runs the main job, `make test` passes the tests.
+# Every target works from a fresh clone; `setup` installs (as root) or names what is missing.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+OUT ?= out
+DEMO ?= examples/the-moon-is-leaving.md
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/reelsmith
+REELSMITH = cargo run --quiet --release --package reelsmith --
+export REELSMITH_TEST_TOOLS := $(CACHE)/tools
+
+.PHONY: help demo test bench check setup setup-test clean-out
+
+help: ## List the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: setup ## Build, fetch the models and make the example Short into out/.
+	cargo build --release --package reelsmith
+	$(REELSMITH) make short $(DEMO) --preset youtube_shorts --out $(OUT)
+
+test: setup-test ## Run every test; needs no GPU and no server.
+	cargo test --workspace --no-fail-fast
+
+bench: setup-test ## Measure against peers and print the tables of benches/results/.
+	cargo build --release --package reelsmith
+	cargo run --quiet --release --package reelsmith-benches -- all
+
+check: ## Formatting and lints, as CI runs them.
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+
+setup: ## Install what is missing (apt, when root) or print the line that does.
+	@scripts/setup.sh run
+
+setup-test:
+	@scripts/setup.sh test
+	cargo run --quiet --package reelsmith -- models pull --set test
+
+clean-out: ## Remove the demo's output.
+	rm -rf $(OUT)
