@@ -2,6 +2,9 @@
 //!
 //! This library holds what those tests share: where the binary and the tools are, running it, measuring it.
 
+pub mod process;
+pub mod speech;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -60,9 +60,13 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 fn arrows_point_one_way() {
     let dependencies = dependencies();
     for (package, allowed) in ALLOWED {
-        let used = dependencies.get(*package).unwrap_or_else(|| panic!("{package} is gone from the workspace"));
+        let used =
+            dependencies.get(*package).unwrap_or_else(|| panic!("{package} is gone from the workspace"));
         for name in used.iter().filter(|name| name.starts_with("reelsmith")) {
-            assert!(allowed.contains(&name.as_str()), "{package} must not depend on {name}: see ARCHITECTURE.md");
+            assert!(
+                allowed.contains(&name.as_str()),
+                "{package} must not depend on {name}: see ARCHITECTURE.md"
+            );
         }
     }
 }
@@ -72,14 +76,22 @@ fn engines_and_stores_stay_in_their_rooms() {
     for (package, used) in dependencies() {
         for (name, rooms) in CONFINED {
             let inside = rooms.contains(&package.as_str());
-            assert!(inside || !used.contains(*name), "{package} must not depend on {name}: only {rooms:?} may");
+            assert!(
+                inside || !used.contains(*name),
+                "{package} must not depend on {name}: only {rooms:?} may"
+            );
         }
     }
 }
 
 #[test]
 fn every_room_is_on_the_map() {
-    for package in dependencies().keys().filter(|name| !matches!(name.as_str(), "reelsmith-tests" | "reelsmith-benches")) {
-        assert!(ALLOWED.iter().any(|(name, _)| name == package), "{package} has no arrows yet: add them here");
+    for package in
+        dependencies().keys().filter(|name| !matches!(name.as_str(), "reelsmith-tests" | "reelsmith-benches"))
+    {
+        assert!(
+            ALLOWED.iter().any(|(name, _)| name == package),
+            "{package} has no arrows yet: add them here"
+        );
     }
 }
