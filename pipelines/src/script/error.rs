@@ -1,0 +1,52 @@
+//! What is wrong in a script, and where.
+
+use super::place::Position;
+use std::fmt;
+
+/// A mistake in a script: its place, what was found, what was expected, and the line itself.
+///
+/// Displayed as `name:line:column: message`, the source line with a caret under the place, and
+/// what was expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptError {
+    /// The file's name as given, or what stands for it (`request`).
+    pub name: String,
+    /// Where: line and column from 1, the column in characters.
+    pub position: Position,
+    /// What is wrong.
+    pub message: String,
+    /// What may stand there instead, with near matches where a word was mistyped.
+    pub expected: String,
+    /// The line of the script that holds the place, at most 160 characters of it.
+    pub source_line: String,
+    /// Characters to underline, at least 1.
+    pub width: usize,
+    /// Characters cut from the start of the line to keep `source_line` short.
+    pub cut: usize,
+}
+
+impl ScriptError {
+    /// Line, from 1.
+    pub fn line(&self) -> usize {
+        self.position.line
+    }
+
+    /// Column in characters, from 1.
+    pub fn column(&self) -> usize {
+        self.position.column
+    }
+}
+
+impl fmt::Display for ScriptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Position { line, column } = self.position;
+        writeln!(f, "{}:{line}:{column}: {}", self.name, self.message)?;
+        let margin = line.to_string();
+        writeln!(f, " {margin} | {}", self.source_line)?;
+        let indent = " ".repeat(column.saturating_sub(1 + self.cut));
+        writeln!(f, " {:margin$} | {indent}{}", "", "^".repeat(self.width), margin = margin.len())?;
+        write!(f, "expected {}", self.expected)
+    }
+}
+
+impl std::error::Error for ScriptError {}
