@@ -12,7 +12,7 @@ pub mod error;
 pub mod footprint;
 pub mod speech;
 
-pub use catalogue::ModelId;
+pub use catalogue::{Catalogue, ModelId};
 pub use control::{Control, NoControl, Progress, Verdict};
 pub use engine::{Engine, Resident};
 pub use error::{ErrorKind, InferenceError, Result};
