@@ -1,1 +1,178 @@
-//! Kokoro-82M text to speech on ONNX Runtime.
+//! Kokoro-82M: text to speech at 24 kHz with the time of every word.
+//!
+//! Text becomes phonemes ([`crate::phonemes`]), sentence by sentence; the model speaks each and tells
+//! how long every phoneme lasts ([`graph`]); the pieces are trimmed and joined ([`join`]), and the
+//! durations become word times.
+//!
+//! The same request gives the same samples on the same machine, at any number of threads in the fp32
+//! and fp16 graphs' case to the last bit only if the number is the same: sums are split per thread.
+
+mod graph;
+mod join;
+pub(crate) mod session;
+mod voices;
+
+use crate::phonemes::{Accent, Document, Phonemizer, Symbol};
+use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, SpokenWord, Voice};
+use reelsmith_inference_core::{Control, ErrorKind, Footprint, InferenceError, Progress, Result, Verdict};
+use session::Acoustic;
+use std::path::Path;
+use voices::Voices;
+
+/// Samples a second.
+pub const SAMPLE_RATE: u32 = 24_000;
+
+/// The longest text of one request, in bytes.
+pub const MOST_TEXT: usize = 100_000;
+
+/// A loaded Kokoro-82M.
+pub struct Kokoro {
+    acoustic: Acoustic,
+    voices: Voices,
+    phonemizer: Phonemizer,
+    weights: u64,
+}
+
+impl Kokoro {
+    /// Loads the graph `model`, lists the voices of `voices` (`<name>.bin`), and loads the network for
+    /// unknown words `oov` (an ONNX file with its alphabet beside it as `.json`). `threads` are those
+    /// that one run is split over. ONNX Runtime must have been loaded before.
+    ///
+    /// # Errors
+    /// `ModelMissing`, `ModelCorrupt` or `RuntimeMissing`.
+    pub fn open(model: &Path, voices: &Path, oov: &Path, threads: usize) -> Result<Self> {
+        let weights = std::fs::metadata(model).map(|file| file.len()).unwrap_or(0);
+        Ok(Self {
+            voices: Voices::open(voices)?,
+            phonemizer: Phonemizer::open(oov)?,
+            acoustic: Acoustic::open(model, threads.max(1))?,
+            weights,
+        })
+    }
+}
+
+impl Speak for Kokoro {
+    fn voices(&self) -> Vec<Voice> {
+        self.voices.list()
+    }
+
+    fn footprint(&self, _: &SpeakRequest) -> Footprint {
+        Footprint { weights: self.weights, peak_activation: 600 << 20 }
+    }
+
+    fn speak(&mut self, request: &SpeakRequest, control: &dyn Control) -> Result<Speech> {
+        self.voices.check(&request.voice)?;
+        check(request)?;
+        let document = Document::new(&request.text);
+        let total = document.sentences();
+        let mut take = Take::new(&document);
+        for index in 0..total {
+            let progress = Progress { done: index as u64, total: Some(total as u64), unit: "sentences" };
+            if control.step(progress) == Verdict::Cancel {
+                return Err(InferenceError::cancelled());
+            }
+            let symbols = self.phonemizer.sentence(&document, index, accent(&request.voice))?;
+            let pause = if document.opens_paragraph(index) { 0.6 } else { 0.3 };
+            self.speak_run(&symbols, request, pause, &mut take)?;
+        }
+        take.finish(&request.text, &document)
+    }
+}
+
+impl Kokoro {
+    fn speak_run(
+        &mut self,
+        symbols: &[Symbol],
+        request: &SpeakRequest,
+        pause: f32,
+        take: &mut Take,
+    ) -> Result<()> {
+        for run in symbols.chunks(voices::ROWS) {
+            if run.iter().all(|symbol| symbol.word.is_none()) {
+                continue;
+            }
+            let mut numbers = vec![0i64];
+            numbers.extend(run.iter().map(|symbol| i64::from(symbol.number)));
+            numbers.push(0);
+            let style = self.voices.style(&request.voice, run.len())?;
+            let spoken = self.acoustic.run(&numbers, style, request.speed)?;
+            take.add(run, &spoken, (pause / request.speed * SAMPLE_RATE as f32) as usize);
+        }
+        Ok(())
+    }
+}
+
+/// Speech as it grows.
+struct Take {
+    samples: Vec<f32>,
+    /// First and last sample of each written word.
+    spans: Vec<Option<(usize, usize)>>,
+}
+
+impl Take {
+    fn new(document: &Document<'_>) -> Self {
+        Self { samples: Vec::new(), spans: vec![None; document.ranges().count()] }
+    }
+
+    fn add(&mut self, run: &[Symbol], spoken: &session::Spoken, pause: usize) {
+        let mut at = spoken.durations[0];
+        let mut words: Vec<(usize, usize, usize)> = Vec::new();
+        for (symbol, duration) in run.iter().zip(&spoken.durations[1..]) {
+            if let Some(word) = symbol.word {
+                match words.last_mut() {
+                    Some(last) if last.0 == word => last.2 = at + duration,
+                    _ => words.push((word, at, at + duration)),
+                }
+            }
+            at += duration;
+        }
+        let speech = words.first().map_or(0, |w| w.1)..words.last().map_or(0, |w| w.2);
+        let kept = join::audible(&spoken.samples, speech);
+        let pause = if self.samples.is_empty() { 0 } else { pause };
+        let start = join::append(&mut self.samples, &spoken.samples[kept.clone()], pause);
+        let place = |sample: usize| sample.clamp(kept.start, kept.end) - kept.start + start;
+        for (word, from, to) in words {
+            let span = self.spans[word].get_or_insert((place(from), place(to)));
+            span.1 = place(to);
+        }
+    }
+
+    fn finish(self, text: &str, document: &Document<'_>) -> Result<Speech> {
+        let seconds = |sample: usize| sample as f64 / f64::from(SAMPLE_RATE);
+        let mut words = Vec::with_capacity(self.spans.len());
+        let mut previous = 0;
+        for (range, span) in document.ranges().zip(&self.spans) {
+            let (start, end) = span.unwrap_or((previous, previous));
+            let start = start.max(previous);
+            previous = end.max(start);
+            words.push(SpokenWord {
+                text: text[range.clone()].to_owned(),
+                range,
+                start: seconds(start),
+                end: seconds(previous),
+            });
+        }
+        if self.samples.is_empty() {
+            let message =
+                "there is nothing to say: the text holds no word, number or spoken symbol; write some text";
+            return Err(InferenceError::new(ErrorKind::InvalidRequest, message));
+        }
+        Ok(Speech { samples: self.samples, sample_rate: SAMPLE_RATE, words })
+    }
+}
+
+fn check(request: &SpeakRequest) -> Result<()> {
+    let invalid = |message: String| Err(InferenceError::new(ErrorKind::InvalidRequest, message));
+    if !(0.5..=2.0).contains(&request.speed) {
+        return invalid(format!("the speed is {}; it goes from 0.5 to 2.0", request.speed));
+    }
+    if request.text.len() > MOST_TEXT {
+        let bytes = request.text.len();
+        return invalid(format!("the text has {bytes} bytes; one request takes {MOST_TEXT}: split it"));
+    }
+    Ok(())
+}
+
+fn accent(voice: &str) -> Accent {
+    if voice.starts_with('b') { Accent::Gb } else { Accent::Us }
+}
