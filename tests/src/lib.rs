@@ -3,6 +3,7 @@
 //! This library holds what those tests share: where the binary and the tools are, running it, measuring it.
 
 pub mod process;
+pub mod run;
 pub mod speech;
 
 use std::path::{Path, PathBuf};

@@ -40,3 +40,21 @@ fn field<T: std::str::FromStr>(pid: u32, name: &str) -> Option<T> {
     let line = status.lines().find(|line| line.starts_with(name))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
+
+/// A descendant of `root` whose program is called `name`.
+pub fn descendant(root: u32, name: &str) -> Option<u32> {
+    let parents = parents();
+    let below = |pid: u32| {
+        std::iter::successors(Some(pid), |pid| parents.get(pid).copied()).take(64).any(|ancestor| ancestor == root)
+    };
+    let named = |pid: &u32| field::<String>(*pid, "Name:").as_deref() == Some(name);
+    parents.keys().copied().filter(named).find(|pid| *pid != root && below(*pid))
+}
+
+/// Sends `signal` ("INT", "KILL" …) to process `pid`.
+///
+/// # Panics
+/// When `kill` cannot be run.
+pub fn signal(pid: u32, signal: &str) {
+    std::process::Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).status().expect("kill runs");
+}
