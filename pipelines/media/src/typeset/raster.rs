@@ -1,0 +1,225 @@
+//! Paints outlines into a small RGBA layer and turns the layer into an [`Overlay`].
+
+use tiny_skia::{
+    Color, FillRule, LineCap, LineJoin, Mask, Paint, Path, Pixmap, PremultipliedColorU8, Stroke, Transform,
+};
+
+use super::colour::Rgb;
+use crate::overlay::Overlay;
+
+/// A transparent picture that outlines are painted into, in frame coordinates.
+pub(crate) struct Layer {
+    /// Position of the top left corner in the frame; even.
+    pub x: i32,
+    pub y: i32,
+    pub pixels: Pixmap,
+}
+
+impl Layer {
+    /// A layer that holds the frame rectangle from (left, top) to (right, bottom), cut to the
+    /// frame of `frame` pixels and widened to even coordinates.
+    pub(crate) fn covering(bounds: [f32; 4], frame: (u32, u32)) -> Option<Layer> {
+        let even = |v: f32| (v.floor() as i32) & !1;
+        let (left, top) = (even(bounds[0]).max(0), even(bounds[1]).max(0));
+        let right = even(bounds[2] + 1.999).min(frame.0 as i32 & !1);
+        let bottom = even(bounds[3] + 1.999).min(frame.1 as i32 & !1);
+        let (width, height) = (right - left, bottom - top);
+        if width <= 0 || height <= 0 {
+            return None;
+        }
+        Some(Layer { x: left, y: top, pixels: Pixmap::new(width as u32, height as u32)? })
+    }
+
+    fn shift(&self) -> Transform {
+        Transform::from_translate(-self.x as f32, -self.y as f32)
+    }
+
+    /// Fills an outline.
+    pub(crate) fn fill(&mut self, path: &Path, colour: Rgb, opacity: f32) {
+        let paint = solid(colour, opacity);
+        let shift = self.shift();
+        self.pixels.fill_path(path, &paint, FillRule::Winding, shift, None);
+    }
+
+    /// Draws round the outline, `width` pixels to each side of it.
+    pub(crate) fn stroke(&mut self, path: &Path, colour: Rgb, width: f32, opacity: f32) {
+        let stroke = Stroke {
+            width: width * 2.0,
+            line_cap: LineCap::Round,
+            line_join: LineJoin::Round,
+            ..Stroke::default()
+        };
+        let shift = self.shift();
+        self.pixels.stroke_path(path, &solid(colour, opacity), &stroke, shift, None);
+    }
+
+    /// A soft shadow of the outline, grown by `grow` pixels, moved down by `drop` and blurred.
+    pub(crate) fn shadow(&mut self, path: &Path, soft: &Soft) {
+        let (w, h) = (self.pixels.width(), self.pixels.height());
+        let Some(mut mask) = Mask::new(w.div_ceil(2), h.div_ceil(2)) else { return };
+        let half = self.shift().post_translate(0.0, soft.drop).post_scale(0.5, 0.5);
+        mask.fill_path(path, FillRule::Winding, true, half);
+        if soft.grow > 0.0 {
+            let stroke = Stroke { width: soft.grow * 2.0, line_join: LineJoin::Round, ..Stroke::default() };
+            if let Some(grown) = path.stroke(&stroke, 0.5) {
+                mask.fill_path(&grown, FillRule::Winding, true, half);
+            }
+        }
+        let (mw, mh) = (mask.width() as usize, mask.height() as usize);
+        blur(mask.data_mut(), mw, mh, soft.sigma * 0.5);
+        self.under(&mask, soft);
+    }
+
+    /// Puts a half-size mask beneath what is painted already.
+    fn under(&mut self, mask: &Mask, soft: &Soft) {
+        let (w, mw, mh) = (self.pixels.width() as usize, mask.width() as usize, mask.height() as usize);
+        let opacity = (soft.opacity.clamp(0.0, 1.0) * 256.0) as u32;
+        let [r, g, b] = soft.colour.0.map(u32::from);
+        let data = mask.data();
+        for (i, pixel) in self.pixels.pixels_mut().iter_mut().enumerate() {
+            let (x, y) = (i % w, i / w);
+            // Bilinear at quarter positions: the mask has half the layer's size.
+            let (mx, my) = (x / 2, y / 2);
+            let nx = if x % 2 == 0 { mx.saturating_sub(1) } else { (mx + 1).min(mw - 1) };
+            let ny = if y % 2 == 0 { my.saturating_sub(1) } else { (my + 1).min(mh - 1) };
+            let at = |x: usize, y: usize| u32::from(data[y * mw + x]);
+            let sum = 9 * at(mx, my) + 3 * at(nx, my) + 3 * at(mx, ny) + at(nx, ny);
+            if sum == 0 || pixel.alpha() == 255 {
+                continue;
+            }
+            let a = (sum * opacity / (16 * 256)) * (255 - u32::from(pixel.alpha())) / 255;
+            let mix = |own: u8, c: u32| (u32::from(own) + c * a / 255) as u8;
+            let alpha = (u32::from(pixel.alpha()) + a).min(255) as u8;
+            let rgb = [mix(pixel.red(), r), mix(pixel.green(), g), mix(pixel.blue(), b)].map(|c| c.min(alpha));
+            *pixel = PremultipliedColorU8::from_rgba(rgb[0], rgb[1], rgb[2], alpha)
+                .expect("each component was limited to alpha");
+        }
+    }
+
+    /// The layer as an overlay, cropped to what is visible; `None` when nothing is.
+    pub(crate) fn overlay(&self) -> Option<Overlay> {
+        let (w, h) = (self.pixels.width() as usize, self.pixels.height() as usize);
+        let data = self.pixels.data();
+        let seen = |x: usize, y: usize| data[(y * w + x) * 4 + 3] != 0;
+        let top = (0..h).find(|&y| (0..w).any(|x| seen(x, y)))? & !1;
+        let bottom = (0..h).rfind(|&y| (0..w).any(|x| seen(x, y)))? / 2 * 2 + 2;
+        let left = (0..w).find(|&x| (top..bottom.min(h)).any(|y| seen(x, y)))? & !1;
+        let right = (0..w).rfind(|&x| (top..bottom.min(h)).any(|y| seen(x, y)))? / 2 * 2 + 2;
+        let mut out = Overlay {
+            x: self.x as usize + left,
+            y: self.y as usize + top,
+            width: right - left,
+            height: bottom - top,
+            luma: Vec::new(),
+            alpha: Vec::new(),
+            cb: Vec::new(),
+            cr: Vec::new(),
+            chroma_alpha: Vec::new(),
+        };
+        to_yuv(data, w, (left, top), &mut out);
+        Some(out)
+    }
+}
+
+/// How a soft shadow looks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Soft {
+    pub colour: Rgb,
+    /// 0 to 1.
+    pub opacity: f32,
+    /// Standard deviation of the blur, pixels.
+    pub sigma: f32,
+    /// Downward offset, pixels.
+    pub drop: f32,
+    /// How far the shape is grown before the blur, pixels.
+    pub grow: f32,
+}
+
+/// Premultiplied RGBA to premultiplied BT.709 limited-range YUV 4:2:0 (ITU-R BT.709-6, table 3).
+fn to_yuv(data: &[u8], stride: usize, (left, top): (usize, usize), out: &mut Overlay) {
+    let (w, h) = (out.width, out.height);
+    out.luma = vec![0; w * h];
+    out.alpha = vec![0; w * h];
+    let pixel = |x: usize, y: usize| {
+        let i = ((top + y) * stride + left + x) * 4;
+        [data[i], data[i + 1], data[i + 2], data[i + 3]].map(f32::from)
+    };
+    for y in 0..h {
+        for x in 0..w {
+            let [r, g, b, a] = pixel(x, y);
+            let value = 16.0 / 255.0 * a + 219.0 / 255.0 * (0.2126 * r + 0.7152 * g + 0.0722 * b);
+            out.luma[y * w + x] = (value + 0.5) as u8;
+            out.alpha[y * w + x] = a as u8;
+        }
+    }
+    for y in (0..h).step_by(2) {
+        for x in (0..w).step_by(2) {
+            let four = [pixel(x, y), pixel(x + 1, y), pixel(x, y + 1), pixel(x + 1, y + 1)];
+            let mean = |i: usize| four.iter().map(|p| p[i]).sum::<f32>() / 4.0;
+            let (r, g, b, a) = (mean(0), mean(1), mean(2), mean(3));
+            let luma = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+            let centre = 128.0 / 255.0 * a;
+            out.cb.push((centre + 224.0 / 255.0 * (b - luma) / 1.8556 + 0.5) as u8);
+            out.cr.push((centre + 224.0 / 255.0 * (r - luma) / 1.5748 + 0.5) as u8);
+            out.chroma_alpha.push((a + 0.5) as u8);
+        }
+    }
+}
+
+fn solid(colour: Rgb, opacity: f32) -> Paint<'static> {
+    let [r, g, b] = colour.0;
+    let alpha = (opacity.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
+    let mut paint = Paint { anti_alias: true, ..Paint::default() };
+    paint.set_color(Color::from_rgba8(r, g, b, alpha));
+    paint
+}
+
+/// Blurs a coverage mask in place: three box passes, near a Gaussian of `sigma` pixels.
+pub(crate) fn blur(mask: &mut [u8], width: usize, height: usize, sigma: f32) {
+    // Width of the box whose threefold use has the Gaussian's variance: sqrt(12 sigma²/3 + 1).
+    let radius = (((4.0 * sigma * sigma + 1.0).sqrt() - 1.0) / 2.0).round() as usize;
+    if radius == 0 || width == 0 || height == 0 {
+        return;
+    }
+    let mut other = vec![0; mask.len()];
+    for _ in 0..3 {
+        for (line, out) in mask.chunks_exact(width).zip(other.chunks_exact_mut(width)) {
+            blur_line(line, out, radius);
+        }
+        blur_columns(&other, mask, width, height, radius);
+    }
+}
+
+fn blur_line(line: &[u8], out: &mut [u8], radius: usize) {
+    let n = line.len();
+    let scale = 65536 / (2 * radius as u32 + 1);
+    let mut sum: u32 = line.iter().take(radius).map(|&v| u32::from(v)).sum();
+    for x in 0..n {
+        if x + radius < n {
+            sum += u32::from(line[x + radius]);
+        }
+        if x > radius {
+            sum -= u32::from(line[x - radius - 1]);
+        }
+        out[x] = ((sum * scale + 32768) >> 16) as u8;
+    }
+}
+
+fn blur_columns(from: &[u8], to: &mut [u8], width: usize, height: usize, radius: usize) {
+    let scale = 65536 / (2 * radius as u32 + 1);
+    let mut sums = vec![0u32; width];
+    let row = |y: usize| &from[y * width..(y + 1) * width];
+    for y in 0..radius.min(height) {
+        sums.iter_mut().zip(row(y)).for_each(|(sum, &v)| *sum += u32::from(v));
+    }
+    for y in 0..height {
+        if y + radius < height {
+            sums.iter_mut().zip(row(y + radius)).for_each(|(sum, &v)| *sum += u32::from(v));
+        }
+        if y > radius {
+            sums.iter_mut().zip(row(y - radius - 1)).for_each(|(sum, &v)| *sum -= u32::from(v));
+        }
+        let out = &mut to[y * width..(y + 1) * width];
+        out.iter_mut().zip(&sums).for_each(|(o, sum)| *o = ((sum * scale + 32768) >> 16) as u8);
+    }
+}
