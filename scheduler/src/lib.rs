@@ -1,1 +1,27 @@
-//! Being laid.
+//! What runs where and when: one thread owns a device, one ledger counts its bytes, one pure function
+//! decides. Knows the contract of inference, but no engine and no database.
+//!
+//! ```text
+//! speak() ──► bounded queue ──► policy::next(queue, devices) ──► Decision ──► device thread ──► reply
+//!    ▲                                                                            │
+//!    └───────────── progress (latest value), cancel (token) ─────────────────────┘
+//! ```
+
+pub mod bytes;
+pub mod config;
+pub mod error;
+pub mod ledger;
+pub mod policy;
+pub mod snapshot;
+
+mod device;
+mod queue;
+mod scheduler;
+
+pub use config::DeviceConfig;
+pub use error::{FitArithmetic, ScheduleError};
+pub use scheduler::{Scheduler, Shutdown};
+pub use snapshot::{Counters, QueuedRequest, ResidentModel, RunningRequest, Snapshot};
+/// Stops a request: before its start it leaves the queue at once, while it runs it ends at its next
+/// step. Clones and child tokens work as usual.
+pub use tokio_util::sync::CancellationToken as CancelToken;

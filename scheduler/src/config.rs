@@ -1,0 +1,44 @@
+//! What is said about a device when a scheduler is started.
+
+use crate::ScheduleError;
+
+/// A device and how much of it may be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceConfig {
+    /// Its name in snapshots, metrics and messages: `cpu`, `cuda:0`.
+    pub name: String,
+    /// Bytes of its memory that the scheduler may count on in all.
+    pub budget_bytes: u64,
+    /// Of these, bytes never given out: what the engine and its allocator take beyond the footprints
+    /// they state. Less than the budget.
+    pub reserve_bytes: u64,
+    /// Requests that may wait, at least 1; one more is answered [`ScheduleError::Busy`].
+    pub queue_capacity: usize,
+}
+
+impl DeviceConfig {
+    /// A device with an eighth of its budget kept in reserve and room for 64 waiting requests.
+    pub fn new(name: impl Into<String>, budget_bytes: u64) -> Self {
+        Self { name: name.into(), budget_bytes, reserve_bytes: budget_bytes / 8, queue_capacity: 64 }
+    }
+
+    /// Bytes that may be given out.
+    pub fn limit(&self) -> u64 {
+        self.budget_bytes.saturating_sub(self.reserve_bytes)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ScheduleError> {
+        let refused =
+            |why: String| Err(ScheduleError::InvalidConfig(format!("device {:?}: {why}", self.name)));
+        if self.limit() == 0 {
+            return refused(format!(
+                "the reserve of {} bytes must be less than the budget of {} bytes",
+                self.reserve_bytes, self.budget_bytes
+            ));
+        }
+        if self.queue_capacity == 0 {
+            return refused("the queue capacity must be at least 1".into());
+        }
+        Ok(())
+    }
+}

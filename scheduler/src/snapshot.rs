@@ -1,0 +1,103 @@
+//! What a scheduler is doing, for people and for metrics.
+
+use serde::Serialize;
+
+/// The state of a device at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// The device's name.
+    pub device: String,
+    /// Bytes it was given.
+    pub budget_bytes: u64,
+    /// Bytes of them that are never given out.
+    pub reserve_bytes: u64,
+    /// Bytes given out now: residents and the run.
+    pub used_bytes: u64,
+    /// Loaded models, least recently used first.
+    pub residents: Vec<ResidentModel>,
+    /// What is being loaded or run.
+    pub running: Option<RunningRequest>,
+    /// Waiting requests, next first.
+    pub queue: Vec<QueuedRequest>,
+    /// How many may wait.
+    pub queue_capacity: usize,
+    /// Measured mean service time of recent requests, loading included, in seconds; none before the
+    /// first.
+    pub mean_service_seconds: Option<f64>,
+    /// No further request is taken.
+    pub closing: bool,
+    /// Totals since the start.
+    pub counters: Counters,
+}
+
+/// A loaded model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResidentModel {
+    /// Its catalogue id.
+    pub model: String,
+    /// Bytes it holds.
+    pub bytes: u64,
+    /// It is being run.
+    pub active: bool,
+}
+
+/// The request that has the device.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunningRequest {
+    /// Number of the request, in order of arrival from 1.
+    pub id: u64,
+    /// The model's catalogue id.
+    pub model: String,
+    /// Bytes it needs beyond the resident weights.
+    pub bytes: u64,
+    /// Since when it has the device, in seconds.
+    pub seconds: f64,
+    /// Units done, as last reported.
+    pub done: u64,
+    /// Units in all, where known.
+    pub total: Option<u64>,
+    /// What is counted.
+    pub unit: &'static str,
+}
+
+/// A waiting request.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QueuedRequest {
+    /// Number of the request, in order of arrival from 1.
+    pub id: u64,
+    /// The model's catalogue id.
+    pub model: String,
+    /// How long it has waited, in seconds.
+    pub seconds: f64,
+}
+
+/// Totals since the scheduler was started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Counters {
+    /// Requests taken into the queue.
+    pub submitted: u64,
+    /// Requests served.
+    pub completed: u64,
+    /// Requests that ended with an error of the engine, panics included.
+    pub failed: u64,
+    /// Requests cancelled, before or while they ran.
+    pub cancelled: u64,
+    /// Requests refused because the queue was full.
+    pub refused_busy: u64,
+    /// Requests refused because they could never fit.
+    pub refused_too_large: u64,
+    /// Requests given back by a shutdown.
+    pub refused_closing: u64,
+    /// Models loaded.
+    pub loads: u64,
+    /// Models unloaded to make room.
+    pub evictions: u64,
+    /// Panics caught.
+    pub panics: u64,
+    /// Runs that met out-of-memory and were tried once more.
+    pub memory_retries: u64,
+    /// Seconds in which the device loaded or ran.
+    pub busy_seconds: f64,
+    /// Seconds that started requests had waited, summed.
+    pub waited_seconds: f64,
+}
