@@ -1,0 +1,273 @@
+//! Mastering: a mix is brought to a loudness and encoded to AAC, judged on the decoded file.
+//!
+//! An encoder moves both figures: AAC decodes some hundredths of an LU away from what went in, and
+//! with higher true peaks. So the gain and the limiter's ceiling are corrected by what the decoded
+//! file measures, until it meets the target.
+
+use super::limiter::limit;
+use super::{Loudness, MIX_RATE, Track, amplitude_to_db, db_to_amplitude, in_range, invalid, loudness};
+use crate::ffmpeg::{Ffmpeg, Input, Output, file_url, strings};
+use crate::{ErrorKind, MediaError, OnProgress, Result};
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::path::Path;
+use tempfile::NamedTempFile;
+
+/// Encodings after which a target counts as out of reach. The second one usually meets it.
+const MAX_ITERATIONS: u32 = 6;
+/// Limiter runs that look for the gain before each encoding.
+const MAX_GAIN_STEPS: u32 = 8;
+/// The gain is found when the sound before the encoder is this close to the aim, in LU.
+const GAIN_TOLERANCE_LU: f64 = 0.02;
+/// The limiter's ceiling lies this far below the target at first, in dB: AAC at 256 kbit/s raised
+/// true peaks by 0.1 to 0.4 dB in our measurements.
+const HEADROOM_DB: f64 = 0.5;
+/// A sound whose largest sample is below this is silence (-100 dBFS).
+const SILENCE: f32 = 1e-5;
+/// Frames handed to the encoder between two questions whether to go on.
+const CHUNK: usize = 48_000;
+/// Progress is told in thousandths.
+const UNITS: u64 = 1000;
+
+/// What the decoded file must measure.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoudnessTarget {
+    /// Integrated loudness in LUFS; -40 to -5.
+    pub lufs: f64,
+    /// How far the integrated loudness may be off, in LU; 0.05 to 2.
+    pub tolerance_lu: f64,
+    /// Highest true peak in dBTP; -20 to 0.
+    pub true_peak_dbtp: f64,
+}
+
+impl Default for LoudnessTarget {
+    /// -14 LUFS within 0.1 LU and at most -1 dBTP.
+    fn default() -> Self {
+        Self { lufs: -14.0, tolerance_lu: 0.1, true_peak_dbtp: -1.0 }
+    }
+}
+
+impl LoudnessTarget {
+    /// Says which field is out of its range.
+    ///
+    /// # Errors
+    /// `InvalidInput` naming the field, its value and its range.
+    pub fn check(&self) -> Result<()> {
+        in_range("loudness target lufs", self.lufs, -40.0..=-5.0)?;
+        in_range("loudness target tolerance_lu", self.tolerance_lu, 0.05..=2.0)?;
+        in_range("loudness target true_peak_dbtp", self.true_peak_dbtp, -20.0..=0.0)
+    }
+
+    /// Whether both figures are met.
+    pub fn met_by(&self, loudness: &Loudness) -> bool {
+        (loudness.integrated_lufs - self.lufs).abs() <= self.tolerance_lu
+            && loudness.true_peak_dbtp <= self.true_peak_dbtp
+    }
+}
+
+/// What mastering did, and what its file measures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Mastered {
+    /// Measured on the decoded file.
+    #[serde(flatten)]
+    pub loudness: Loudness,
+    /// Encodings that it took.
+    pub iterations: u32,
+    /// Gain before the limiter, in dB.
+    pub gain_db: f64,
+    /// The limiter's ceiling, in dBTP.
+    pub ceiling_dbtp: f64,
+}
+
+/// Masters `mix` (stereo at 48 kHz, at least 0.4 s) and writes it as AAC in `out` (`.m4a`), through
+/// a temporary file beside it. The same mix and ffmpeg give the same bytes. `aac_bitrate` is in
+/// bit/s, 64,000 to 320,000.
+///
+/// # Errors
+/// `InvalidInput` for another format, values out of range, or silence; `Verification` if the
+/// target cannot be met; `ToolFailed`, `DiskFull`, `Io` or `Cancelled`. `out` is then untouched.
+pub fn master_to_aac(
+    ffmpeg: &Ffmpeg,
+    mix: &Track,
+    target: &LoudnessTarget,
+    aac_bitrate: u32,
+    out: &Path,
+    progress: OnProgress,
+) -> Result<Mastered> {
+    target.check()?;
+    in_range("AAC bit rate", f64::from(aac_bitrate), 64_000.0..=320_000.0)?;
+    let mut aim = Aim {
+        lufs: target.lufs,
+        ceiling_dbtp: target.true_peak_dbtp - HEADROOM_DB,
+        gain_db: first_gain(mix, target.lufs)?,
+    };
+    let mut found = None;
+    for iteration in 1..=MAX_ITERATIONS {
+        let steps = Steps::of(iteration, progress);
+        let limited = aim.reach(mix, target.tolerance_lu, &steps)?;
+        let file = encode(ffmpeg, &limited, aac_bitrate, out, &steps)?;
+        drop(limited);
+        let decoded = Track::new(MIX_RATE, 2, ffmpeg.decode_audio(file.path(), MIX_RATE, 2)?)?;
+        steps.tell(1.0)?;
+        let loudness = loudness::measure(&decoded)?;
+        if target.met_by(&loudness) {
+            keep(file, out)?;
+            Steps { from: UNITS, to: UNITS, progress }.tell(1.0)?;
+            return Ok(Mastered {
+                loudness,
+                iterations: iteration,
+                gain_db: aim.gain_db,
+                ceiling_dbtp: aim.ceiling_dbtp,
+            });
+        }
+        aim.correct(target, &loudness);
+        found = Some(loudness);
+    }
+    Err(out_of_reach(target, found.map_or(f64::NAN, |l| l.integrated_lufs), found.map(|l| l.true_peak_dbtp)))
+}
+
+/// What goes into the encoder.
+struct Aim {
+    lufs: f64,
+    ceiling_dbtp: f64,
+    gain_db: f64,
+}
+
+impl Aim {
+    /// The mix limited at the gain that gives it `lufs`; the gain is kept for the next time.
+    fn reach(&mut self, mix: &Track, tolerance: f64, steps: &Steps) -> Result<Track> {
+        let mut before: Option<(f64, f64)> = None;
+        let mut slope = 1.0;
+        let mut off = f64::NAN;
+        for step in 0..MAX_GAIN_STEPS {
+            steps.tell(0.3 * f64::from(step) / f64::from(MAX_GAIN_STEPS))?;
+            let limited = limit(mix, db_to_amplitude(self.gain_db) as f32, self.ceiling_dbtp);
+            let lufs = loudness::integrated(&limited, 1.0)?;
+            off = self.lufs - lufs;
+            if off.abs() <= GAIN_TOLERANCE_LU {
+                return Ok(limited);
+            }
+            // The harder the limiter works, the less of a decibel of gain becomes loudness.
+            if let Some((gain, loudness)) = before.filter(|(gain, _)| (gain - self.gain_db).abs() > 1e-6) {
+                slope = ((lufs - loudness) / (self.gain_db - gain)).clamp(0.1, 1.0);
+            }
+            before = Some((self.gain_db, lufs));
+            self.gain_db += (off / slope).clamp(-12.0, 12.0);
+        }
+        let target =
+            LoudnessTarget { lufs: self.lufs, tolerance_lu: tolerance, true_peak_dbtp: self.ceiling_dbtp };
+        Err(out_of_reach(&target, self.lufs - off, None))
+    }
+
+    /// Takes in what the decoded file measured.
+    fn correct(&mut self, target: &LoudnessTarget, measured: &Loudness) {
+        self.lufs += target.lufs - measured.integrated_lufs;
+        let over = measured.true_peak_dbtp - target.true_peak_dbtp;
+        if over > 0.0 {
+            self.ceiling_dbtp -= over + 0.05;
+        }
+    }
+}
+
+/// The gain in dB that brings `mix` to `lufs` if nothing is limited.
+fn first_gain(mix: &Track, lufs: f64) -> Result<f64> {
+    mix.check()?;
+    if (mix.rate, mix.channels) != (MIX_RATE, 2) {
+        return Err(invalid(format!(
+            "only stereo at {MIX_RATE} Hz can be mastered, not {} channel(s) at {} Hz: mix it first",
+            mix.channels, mix.rate
+        )));
+    }
+    if mix.seconds() < 0.4 {
+        return Err(invalid(format!(
+            "a sound of {:.2} s is too short for its loudness to be measured: it takes 0.4 s",
+            mix.seconds()
+        )));
+    }
+    let peak = mix.samples.iter().fold(0f32, |peak, s| peak.max(s.abs()));
+    if peak < SILENCE {
+        return Err(invalid(format!(
+            "the sound is silent, so it cannot be brought to {lufs} LUFS: check the voice and the music"
+        )));
+    }
+    // Quiet sounds lie below the meter's gate: lift them before measuring.
+    let lift = 0.5 / peak;
+    let lifted = loudness::integrated(mix, lift)?;
+    match lifted.is_finite() {
+        true => Ok(lufs - lifted + amplitude_to_db(f64::from(lift))),
+        false => Err(invalid("the sound is silent but for single clicks: check the voice and the music")),
+    }
+}
+
+fn out_of_reach(target: &LoudnessTarget, lufs: f64, true_peak: Option<f64>) -> MediaError {
+    let peak = true_peak.map_or(String::new(), |peak| format!(" with a true peak of {peak:.2} dBTP"));
+    MediaError::new(
+        ErrorKind::Verification,
+        format!(
+            "the sound could not be brought to {:.2} LUFS (within {} LU) under a true peak of {:.2} dBTP: it \
+             came to {lufs:.2} LUFS{peak}; ask for a lower loudness, or for a mix with fewer sharp peaks",
+            target.lufs, target.tolerance_lu, target.true_peak_dbtp
+        ),
+    )
+}
+
+/// Encodes to a temporary file beside `out`, which is removed when dropped.
+fn encode(ffmpeg: &Ffmpeg, track: &Track, bitrate: u32, out: &Path, steps: &Steps) -> Result<NamedTempFile> {
+    let file = super::temporary_beside(out, ".m4a")?;
+    let rate = MIX_RATE.to_string();
+    let mut args = strings(&["-f", "f32le", "-ar", &rate, "-ac", "2", "-i", "pipe:0"]);
+    args.extend(strings(&["-c:a", "aac", "-b:a", &bitrate.to_string()]));
+    // Neither the writer's version nor the date goes into the file: same sound, same bytes.
+    args.extend(strings(&["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]));
+    args.extend(strings(&["-f", "ipod"]));
+    args.push(file_url(file.path()));
+    let what = format!("encode the sound for {}", out.display());
+    let mut child = ffmpeg.run(&what, &args, Input::Pipe, Output::Progress)?;
+    let mut stdin = child.take_stdin();
+    let mut bytes = Vec::with_capacity(CHUNK * 8);
+    for (n, chunk) in track.samples.chunks(CHUNK * 2).enumerate() {
+        steps.tell(0.3 + 0.5 * (n * CHUNK) as f64 / track.frames() as f64)?;
+        bytes.clear();
+        bytes.extend(chunk.iter().flat_map(|s| s.to_le_bytes()));
+        if stdin.write_all(&bytes).is_err() {
+            // The child is gone; why, it tells itself below.
+            break;
+        }
+    }
+    drop(stdin);
+    child.wait_with(|_| {
+        steps.tell(0.8).map_or(std::ops::ControlFlow::Break(()), std::ops::ControlFlow::Continue)
+    })?;
+    Ok(file)
+}
+
+fn keep(file: NamedTempFile, out: &Path) -> Result<()> {
+    let failed = |e| MediaError::io(format!("write {}", out.display()), e);
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(out).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
+/// The share of the progress that one iteration has: each takes two thirds of what is left.
+struct Steps<'a> {
+    from: u64,
+    to: u64,
+    progress: OnProgress<'a>,
+}
+
+impl<'a> Steps<'a> {
+    fn of(iteration: u32, progress: OnProgress<'a>) -> Self {
+        let before = |iteration: u32| UNITS - UNITS / 3u64.pow(iteration);
+        Self { from: before(iteration - 1), to: before(iteration), progress }
+    }
+
+    /// Reports the part (0 to 1) of the iteration that is done.
+    fn tell(&self, part: f64) -> Result<()> {
+        let done = self.from + ((self.to - self.from) as f64 * part) as u64;
+        match (self.progress)(done, UNITS).is_break() {
+            true => Err(MediaError::cancelled()),
+            false => Ok(()),
+        }
+    }
+}
