@@ -18,7 +18,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use error::ScriptError;
+pub use error::{Mistake, ScriptError};
 pub use json::parse_json;
 pub use markdown::parse_markdown;
 pub use place::{Document, Field, Position};

@@ -2,13 +2,18 @@
 
 use super::place::Position;
 use std::fmt;
+use std::ops::Deref;
 
-/// A mistake in a script: its place, what was found, what was expected, and the line itself.
+/// A mistake in a script; its parts are those of [`Mistake`].
 ///
 /// Displayed as `name:line:column: message`, the source line with a caret under the place, and
 /// what was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptError {
+pub struct ScriptError(Box<Mistake>);
+
+/// A mistake's place, what was found, what was expected, and the line itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
     /// The file's name as given, or what stands for it (`request`).
     pub name: String,
     /// Where: line and column from 1, the column in characters.
@@ -23,6 +28,20 @@ pub struct ScriptError {
     pub width: usize,
     /// Characters cut from the start of the line to keep `source_line` short.
     pub cut: usize,
+}
+
+impl From<Mistake> for ScriptError {
+    fn from(mistake: Mistake) -> Self {
+        Self(Box::new(mistake))
+    }
+}
+
+impl Deref for ScriptError {
+    type Target = Mistake;
+
+    fn deref(&self) -> &Mistake {
+        &self.0
+    }
 }
 
 impl ScriptError {

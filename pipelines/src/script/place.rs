@@ -1,5 +1,6 @@
 //! Where things stand in a script, and errors that point there.
 
+use super::error::Mistake;
 use super::{Script, ScriptError};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -98,10 +99,7 @@ impl Source {
         let at = floor_char(&self.text, at);
         let before = &self.text[..at];
         let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-        Position {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        Position { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
     }
 
     /// An error at a range of bytes. An empty or many-line range marks its first character.
@@ -119,7 +117,7 @@ impl Source {
         let cut = (position.column - 1).saturating_sub(SHOWN / 2);
         let source_line: String = line.chars().skip(cut).take(SHOWN).map(printable).collect();
         let room = (source_line.chars().count() + 1).saturating_sub(position.column - 1 - cut);
-        ScriptError {
+        ScriptError::from(Mistake {
             name: self.name.clone(),
             position,
             message: message.into(),
@@ -127,7 +125,7 @@ impl Source {
             source_line,
             width: marked.trim_end().chars().count().clamp(1, room.max(1)),
             cut,
-        }
+        })
     }
 }
 
