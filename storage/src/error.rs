@@ -122,12 +122,16 @@ fn sql_kind(error: &sqlx::Error) -> ErrorKind {
         }
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => ErrorKind::Corrupt,
         sqlx::Error::Io(error) => io_kind(error).unwrap_or(ErrorKind::Unavailable),
-        sqlx::Error::Migrate(error) => match **error {
-            sqlx::migrate::MigrateError::VersionMissing(_) => ErrorKind::Incompatible,
-            sqlx::migrate::MigrateError::VersionMismatch(_) => ErrorKind::Incompatible,
-            sqlx::migrate::MigrateError::Execute(ref error) => sql_kind(error),
-            _ => ErrorKind::Unavailable,
-        },
+        sqlx::Error::Migrate(error) => migrate_kind(error),
+        _ => ErrorKind::Unavailable,
+    }
+}
+
+fn migrate_kind(error: &sqlx::migrate::MigrateError) -> ErrorKind {
+    use sqlx::migrate::MigrateError;
+    match error {
+        MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => ErrorKind::Incompatible,
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => sql_kind(error),
         _ => ErrorKind::Unavailable,
     }
 }

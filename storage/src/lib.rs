@@ -6,6 +6,7 @@
 //! `tests/`.
 
 pub mod blobs;
+mod check;
 pub mod digest;
 pub mod error;
 pub mod jobs;

@@ -1,59 +1,145 @@
 //! Rows in one SQLite file.
+//!
+//! Write-ahead log with `synchronous=FULL`, so that what was answered survives loss of power; one
+//! connection writes, so that no write waits for another's lock inside this process; four read. Write
+//! transactions begin `IMMEDIATE`: a second process on the same file waits its turn instead of
+//! failing half-way (sqlite.org/lang_transaction.html).
 
-use crate::Result;
-use crate::jobs::*;
+mod events;
+mod jobs;
+mod rows;
+mod steps;
+
+use crate::jobs::{
+    Created, EventRecord, Job, JobPage, JobState, Jobs, ListJobs, NewJob, NewStep, StepRecord,
+};
+use crate::{ErrorKind, Result, StorageError};
 use async_trait::async_trait;
 use serde_json::Value;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use std::fmt::Display;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Rows in one SQLite file.
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+const READERS: u32 = 4;
+/// How long a write waits for another process, and a caller for a connection.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Rows in one SQLite file. Cloning shares the connections.
 #[derive(Debug, Clone)]
-pub struct SqliteStore {}
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    place: Arc<str>,
+}
 
 impl SqliteStore {
-    /// Opens or creates.
+    /// Opens the file, creating it and its folder if need be, and brings its tables up to date.
     ///
     /// # Errors
-    /// x
+    /// `Corrupt` if it is no database or a damaged one, `Incompatible` if a newer version of the
+    /// program wrote it, `Denied`, `DiskFull` or `Unavailable`.
     pub async fn open(path: &Path) -> Result<Self> {
-        let _ = path;
-        unimplemented!()
+        let place: Arc<str> = path.display().to_string().into();
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            let made = tokio::fs::create_dir_all(folder).await;
+            made.map_err(|error| StorageError::io(format_args!("create {}", folder.display()), error))?;
+        }
+        let base = SqliteConnectOptions::new().filename(path).foreign_keys(true).busy_timeout(PATIENCE);
+        let writing = base
+            .clone()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("journal_size_limit", "67108864");
+        let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).idle_timeout(None);
+        let failed = |error| StorageError::sql(format_args!("open {place}"), error);
+        let writer = writer.max_lifetime(None).connect_with(writing).await.map_err(failed)?;
+        migrate(&writer, &place).await?;
+        let readers = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
+        let readers = readers.connect_with(base.read_only(true)).await.map_err(failed)?;
+        Ok(Self { writer, readers, place })
     }
+
+    /// Waits for writes under way, and closes the file. Later calls fail with `Unavailable`.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(self.failed("begin to write"))
+    }
+
+    /// Turns a database error into one that says what was being done, and where.
+    fn failed(&self, doing: impl Display) -> impl FnOnce(sqlx::Error) -> StorageError {
+        move |error| StorageError::sql(format_args!("{doing} in {}", self.place), error)
+    }
+}
+
+/// Two processes that open a new file at once both try to create its tables, and one of them fails;
+/// the second attempt finds them made.
+async fn migrate(writer: &SqlitePool, place: &str) -> Result<()> {
+    let first = MIGRATIONS.run(writer).await;
+    let again = match first {
+        Ok(()) => return Ok(()),
+        Err(_) => MIGRATIONS.run(writer).await,
+    };
+    again.map_err(|error| StorageError::sql(format_args!("prepare the tables of {place}"), error.into()))
+}
+
+fn no_such_job(id: &str) -> StorageError {
+    StorageError::new(ErrorKind::NotFound, format!("there is no job {id:?}"))
 }
 
 #[async_trait]
 impl Jobs for SqliteStore {
-    async fn create(&self, _: NewJob) -> Result<Created> {
-        unimplemented!()
+    async fn create(&self, job: NewJob) -> Result<Created> {
+        self.create_job(job).await
     }
-    async fn get(&self, _: &str) -> Result<Option<Job>> {
-        unimplemented!()
+
+    async fn get(&self, id: &str) -> Result<Option<Job>> {
+        self.job(&self.readers, id).await
     }
-    async fn list(&self, _: ListJobs) -> Result<JobPage> {
-        unimplemented!()
+
+    async fn list(&self, which: ListJobs) -> Result<JobPage> {
+        self.page(which).await
     }
-    async fn set_state(&self, _: &str, _: JobState, _: Option<&str>) -> Result<Job> {
-        unimplemented!()
+
+    async fn set_state(&self, id: &str, state: JobState, error: Option<&str>) -> Result<Job> {
+        self.change_state(id, state, error).await
     }
-    async fn finish_step(&self, _: &str, _: NewStep) -> Result<StepRecord> {
-        unimplemented!()
+
+    async fn finish_step(&self, job: &str, step: NewStep) -> Result<StepRecord> {
+        self.insert_step(job, step).await
     }
-    async fn step(&self, _: &str, _: &str) -> Result<Option<StepRecord>> {
-        unimplemented!()
+
+    async fn step(&self, job: &str, name: &str) -> Result<Option<StepRecord>> {
+        let mut found = self.records(job, Some(name)).await?;
+        Ok(found.pop())
     }
-    async fn steps(&self, _: &str) -> Result<Vec<StepRecord>> {
-        unimplemented!()
+
+    async fn steps(&self, job: &str) -> Result<Vec<StepRecord>> {
+        self.records(job, None).await
     }
-    async fn forget_step(&self, _: &str, _: &str) -> Result<bool> {
-        unimplemented!()
+
+    async fn forget_step(&self, job: &str, name: &str) -> Result<bool> {
+        self.delete_step(job, name).await
     }
-    async fn append_event(&self, _: &str, _: &str, _: Value) -> Result<u64> {
-        unimplemented!()
+
+    async fn append_event(&self, job: &str, kind: &str, body: Value) -> Result<u64> {
+        self.insert_event(job, kind, body).await
     }
-    async fn events_after(&self, _: &str, _: u64, _: u32) -> Result<Vec<EventRecord>> {
-        unimplemented!()
+
+    async fn events_after(&self, job: &str, seq: u64, limit: u32) -> Result<Vec<EventRecord>> {
+        self.events(job, seq, limit).await
     }
+
     async fn unfinished(&self) -> Result<Vec<Job>> {
-        unimplemented!()
+        self.waiting_or_running().await
     }
 }
