@@ -98,7 +98,9 @@ impl Ffmpeg {
 
     fn decode(&self, path: &Path, rate: u32, channels: u16, seconds: Option<f64>) -> Result<Vec<f32>> {
         must_be_file(path)?;
-        let mut args = vec!["-i".into(), file_url(path), "-map".into(), "0:a:0".into()];
+        let mut args = strings(&["-protocol_whitelist", "file", "-i"]);
+        args.push(file_url(path));
+        args.extend(strings(&["-map", "0:a:0"]));
         if let Some(seconds) = seconds {
             args.extend(strings(&["-t", &seconds.to_string()]));
         }

@@ -65,7 +65,6 @@ impl Child {
     ) -> Result<Self> {
         let mut command = Command::new(program);
         command.args(["-hide_banner", "-nostats", "-loglevel", "warning", "-y"]);
-        command.args(["-protocol_whitelist", "file,pipe"]);
         match input {
             Input::None => command.arg("-nostdin").stdin(Stdio::null()),
             Input::Pipe => command.stdin(Stdio::piped()),
@@ -125,6 +124,12 @@ impl Child {
     /// Frames that ffmpeg has encoded, by its last progress line; 0 without [`Output::Progress`].
     pub fn frames(&self) -> u64 {
         self.progress.as_ref().map_or(0, |progress| progress.frames.load(Ordering::Relaxed))
+    }
+
+    /// Ends the child at once; whoever writes to it or reads from it goes on.
+    pub fn kill(&mut self) {
+        // Fails only for a child that was already waited for.
+        let _ = self.child.kill();
     }
 
     /// Waits for the child to end by itself, calling `on_progress` with the frames encoded several
