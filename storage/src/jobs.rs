@@ -266,4 +266,7 @@ pub trait Jobs: Send + Sync {
 
     /// All jobs that are `Queued` or `Running`, oldest first.
     async fn unfinished(&self) -> Result<Vec<Job>>;
+
+    /// How many jobs are in that state; takes time in proportion to the answer.
+    async fn count(&self, state: JobState) -> Result<u64>;
 }

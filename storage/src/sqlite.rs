@@ -142,4 +142,8 @@ impl Jobs for SqliteStore {
     async fn unfinished(&self) -> Result<Vec<Job>> {
         self.waiting_or_running().await
     }
+
+    async fn count(&self, state: JobState) -> Result<u64> {
+        self.number_in(state).await
+    }
 }

@@ -111,6 +111,15 @@ impl SqliteStore {
             .map_err(self.failed("list unfinished jobs"))?;
         rows.into_iter().map(JobRow::into_job).collect()
     }
+
+    pub(super) async fn number_in(&self, state: JobState) -> Result<u64> {
+        let number: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE state = ?1")
+            .bind(state.name())
+            .fetch_one(&self.readers)
+            .await
+            .map_err(self.failed("count jobs"))?;
+        Ok(number.unsigned_abs())
+    }
 }
 
 /// The number before which a page starts.

@@ -1,0 +1,84 @@
+//! `reelsmith serve`: the HTTP service, from its first to its last connection.
+
+use super::Context;
+use crate::exit::{Failure, Outcome};
+use crate::house::{DataOwner, House, locate_ffmpeg};
+use crate::pulling::pull;
+use crate::routes::router;
+use crate::state::App;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Runs the service until it is told to stop.
+pub(super) async fn serve(context: &mut Context) -> Outcome {
+    let config = context.config.clone();
+    let library = context.library()?;
+    locate_ffmpeg(&config).await?;
+    let owner = own_data(context)?;
+    // Bound before the models are looked at: a taken port is told at once.
+    let listener = TcpListener::bind(config.server.listen).await.map_err(|e| {
+        Failure::io(format!("listen on {}; choose another address with --listen", config.server.listen), &e)
+    })?;
+    let needed = library.for_short();
+    library.check_licences(&needed)?;
+    pull(&library, &needed, context.reporter.teller(), &context.cancel).await?;
+    let house = House::open(&config, library, owner).await?;
+    let app = App::new(house, config);
+    announce(&listener, &app);
+    let served = run(listener, &app, context.cancel.clone()).await;
+    tracing::info!("stopping: running jobs are put by and go on at the next start");
+    app.house.shutdown().await;
+    tracing::info!("stopped");
+    served
+}
+
+fn own_data(context: &Context) -> Outcome<DataOwner> {
+    DataOwner::claim(&context.config, "serve")?.map_err(|owner| {
+        let who = owner
+            .map_or("another reelsmith".into(), |o| format!("`reelsmith {}` (process {})", o.command, o.pid));
+        let dir = context.config.data_dir.display();
+        Failure::failed(format!("{who} runs the jobs in {dir}; stop it, or choose another --data-dir"))
+    })
+}
+
+fn announce(listener: &TcpListener, app: &App) {
+    let address =
+        listener.local_addr().map_or_else(|_| app.config.server.listen.to_string(), |a| a.to_string());
+    tracing::info!(address, data_dir = %app.config.data_dir.display(), "serving");
+    if !app.config.server.listen.ip().is_loopback() {
+        tracing::warn!(
+            "the API has no authentication: whoever reaches {address} can run jobs and read their results"
+        );
+    }
+    // For people and scripts that wait for the service; log lines may be filtered away.
+    eprintln!("reelsmith is serving on http://{address}");
+}
+
+/// Serves until `stop`, then lets open requests end within the configured time.
+async fn run(listener: TcpListener, app: &Arc<App>, stop: CancellationToken) -> Outcome {
+    let stopping = app.stopping.clone();
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        stopping.cancel();
+    });
+    let served = axum::serve(listener, router(app.clone()))
+        .with_graceful_shutdown(app.stopping.clone().cancelled_owned());
+    tokio::select! {
+        served = served.into_future() => served.map_err(|e| Failure::io("serve", &e)),
+        () = drained(app) => {
+            tracing::warn!("some requests did not end in time and are cut");
+            Ok(())
+        }
+    }
+}
+
+/// Ends when requests have had their time after the stop began.
+fn drained(app: &Arc<App>) -> impl Future<Output = ()> + use<> {
+    let (stopping, drain) = (app.stopping.clone(), app.config.server.drain);
+    async move {
+        stopping.cancelled().await;
+        tokio::time::sleep(drain).await;
+    }
+}

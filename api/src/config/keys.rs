@@ -1,0 +1,75 @@
+//! Every setting there is: its name in the file, its variable, its default and what it means.
+
+/// One setting. Its variable is `REELSMITH_` and the name in capitals, dots as underscores.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Name in the configuration file, dotted for tables: `device.threads`.
+    pub name: &'static str,
+    /// What holds when nobody sets it, in words.
+    pub default: &'static str,
+    /// Allowed values and meaning.
+    pub help: &'static str,
+}
+
+impl Key {
+    /// The environment variable that sets it.
+    pub fn variable(&self) -> String {
+        format!("REELSMITH_{}", self.name.to_uppercase().replace('.', "_"))
+    }
+}
+
+const fn key(name: &'static str, default: &'static str, help: &'static str) -> Key {
+    Key { name, default, help }
+}
+
+/// All settings, sorted by name. `docs/cli.md` lists them all (checked by a test).
+pub const KEYS: &[Key] = &[
+    key("blobs", "local", "local or s3: where finished artifacts are kept"),
+    key("commercial_use", "false", "true or false: refuse models whose licence forbids commercial use"),
+    key("data_dir", "$XDG_DATA_HOME/reelsmith", "jobs, artifacts and scratch files"),
+    key("device.memory", "half of the memory", "256MiB to 1024GiB: bytes that models may take together"),
+    key("device.queue", "256", "1 to 10000: requests that may wait for the device"),
+    key("device.threads", "the CPU cores", "1 to 256: threads that compute"),
+    key("hub.endpoint", "HF_ENDPOINT, else https://huggingface.co", "address of the model hub"),
+    key("hub.offline", "false", "true or false: never fetch anything"),
+    key("jobs.queue", "1000", "1 to 100000: unfinished jobs before new ones are refused with 429"),
+    key("jobs.slots", "2", "1 to 16: jobs worked on at once"),
+    key("listen", "127.0.0.1:8787", "address and port to serve on"),
+    key("log.filter", "warn, for serve info", "tracing filter, for example info,reelsmith=debug"),
+    key("log.format", "text", "text or json"),
+    key("models_dir", "$XDG_CACHE_HOME/reelsmith/models", "model files, shared by everything that uses them"),
+    key("s3.access_key", "", "S3 access key"),
+    key("s3.bucket", "", "S3 bucket, which must exist"),
+    key("s3.endpoint", "", "S3 server: https://, or http:// on a network you trust"),
+    key("s3.region", "us-east-1", "S3 region"),
+    key("s3.secret_key", "", "S3 secret key"),
+    key("server.assets_dir", "none", "folder whose pictures and music scripts sent to the API may name"),
+    key("server.drain_seconds", "20", "1 to 600: how long open requests may take to end at shutdown"),
+    key("server.max_body", "1MiB", "1KiB to 64MiB: largest request body"),
+    key("server.max_requests", "256", "1 to 100000: requests worked on at once before 503"),
+    key("server.max_streams", "10000", "1 to 100000: event streams open at once before 503"),
+    key("server.timeout_seconds", "30", "1 to 600: how long a request may take until its answer begins"),
+    key("tools.ffmpeg", "from PATH", "the ffmpeg program"),
+    key("tools.ffprobe", "from PATH", "the ffprobe program"),
+    key("tools.npm", "from PATH", "the npm program, which fetches from the npm registry"),
+    key("tools.pip", "from PATH", "the pip program, which fetches from the Python index"),
+    key("voice_model", "kokoro-82m-fp32", "model that speaks, from `reelsmith models list`"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_and_unique() {
+        assert!(KEYS.windows(2).all(|pair| pair[0].name < pair[1].name));
+    }
+
+    #[test]
+    fn every_setting_is_documented() {
+        let doc = include_str!("../../../docs/cli.md");
+        for key in KEYS {
+            assert!(doc.contains(&format!("`{}`", key.name)), "docs/cli.md does not list {}", key.name);
+        }
+    }
+}

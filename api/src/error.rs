@@ -1,0 +1,275 @@
+//! What an HTTP caller is told when something fails: one table from kinds to status and body.
+//!
+//! The caller reads `message`; the cause underneath goes to the log only.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use reelsmith_pipelines::{ErrorKind as Pipeline, PipelineError};
+use reelsmith_storage::{ErrorKind as Storage, StorageError};
+use serde_json::{Value, json};
+use std::error::Error as StdError;
+use std::time::Duration;
+
+/// What a caller can act on; its name stands in the body as `error.code`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// The body or a parameter is malformed.
+    InvalidRequest,
+    /// The script is wrong at a line and column (in `details`).
+    InvalidScript,
+    /// A preset, voice, mood or palette that does not exist.
+    UnknownName,
+    /// A stated limit was exceeded.
+    LimitExceeded,
+    /// The body is larger than the server takes.
+    BodyTooLarge,
+    /// The body is not JSON by its content type.
+    UnsupportedMediaType,
+    /// There is no such job, artifact or route.
+    NotFound,
+    /// The route has no such method.
+    MethodNotAllowed,
+    /// The job's state does not allow it.
+    Conflict,
+    /// The range lies outside the artifact.
+    RangeNotSatisfiable,
+    /// Too many unfinished jobs.
+    QueueFull,
+    /// Too many requests or streams at once, or shutting down.
+    Unavailable,
+    /// The answer did not begin in time.
+    Timeout,
+    /// A model's files are missing or damaged.
+    ModelUnavailable,
+    /// ffmpeg or the inference library is missing or unusable.
+    ToolUnavailable,
+    /// No space is left.
+    DiskFull,
+    /// Anything else; the log has the cause under the request's id.
+    Internal,
+}
+
+impl Code {
+    /// The table: status and name.
+    pub fn row(self) -> (StatusCode, &'static str) {
+        match self {
+            Code::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Code::InvalidScript => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_script"),
+            Code::UnknownName => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_name"),
+            Code::LimitExceeded => (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded"),
+            Code::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Code::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Code::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Code::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Code::Conflict => (StatusCode::CONFLICT, "conflict"),
+            Code::RangeNotSatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable"),
+            Code::QueueFull => (StatusCode::TOO_MANY_REQUESTS, "queue_full"),
+            Code::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Code::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
+            Code::ModelUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "model_unavailable"),
+            Code::ToolUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "tool_unavailable"),
+            Code::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+            Code::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    /// Every code, for the documentation's test.
+    pub const ALL: [Code; 17] = [
+        Code::InvalidRequest,
+        Code::InvalidScript,
+        Code::UnknownName,
+        Code::LimitExceeded,
+        Code::BodyTooLarge,
+        Code::UnsupportedMediaType,
+        Code::NotFound,
+        Code::MethodNotAllowed,
+        Code::Conflict,
+        Code::RangeNotSatisfiable,
+        Code::QueueFull,
+        Code::Unavailable,
+        Code::Timeout,
+        Code::ModelUnavailable,
+        Code::ToolUnavailable,
+        Code::DiskFull,
+        Code::Internal,
+    ];
+}
+
+/// An answer other than what was asked for.
+#[derive(Debug)]
+pub struct ApiError {
+    code: Code,
+    message: String,
+    details: Value,
+    retry_after: Option<Duration>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The result of a handler.
+pub type ApiResult<T = Response> = Result<T, ApiError>;
+
+impl ApiError {
+    /// An error whose `message` the caller reads.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: Value::Null, retry_after: None, source: None }
+    }
+
+    /// The same, with facts for a program.
+    pub fn with_details(self, details: Value) -> Self {
+        Self { details, ..self }
+    }
+
+    /// The same, with the time after which another try makes sense.
+    pub fn with_retry_after(self, after: Duration) -> Self {
+        Self { retry_after: Some(after), ..self }
+    }
+
+    /// The same, with the cause for the log.
+    pub fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+
+    /// There is no job of that id.
+    pub fn no_job(id: &str) -> Self {
+        Self::new(Code::NotFound, format!("there is no job {id}; GET /api/v1/jobs lists them"))
+    }
+
+    /// What a caller can act on.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+}
+
+impl From<PipelineError> for ApiError {
+    fn from(error: PipelineError) -> Self {
+        let code = match error.kind() {
+            Pipeline::InvalidScript => Code::InvalidScript,
+            Pipeline::InvalidInput => Code::InvalidRequest,
+            Pipeline::UnknownName => Code::UnknownName,
+            Pipeline::Limit => Code::LimitExceeded,
+            Pipeline::ModelMissing | Pipeline::ModelCorrupt => Code::ModelUnavailable,
+            Pipeline::ToolMissing => Code::ToolUnavailable,
+            Pipeline::Busy => Code::QueueFull,
+            Pipeline::NotFound => Code::NotFound,
+            Pipeline::Conflict | Pipeline::Cancelled => Code::Conflict,
+            Pipeline::Interrupted | Pipeline::InUse | Pipeline::OutOfMemory => Code::Unavailable,
+            Pipeline::DiskFull => Code::DiskFull,
+            _ => Code::Internal,
+        };
+        let details = error
+            .script()
+            .map_or(Value::Null, |script| json!({"line": script.line(), "column": script.column()}));
+        let retry_after = error.retry_after();
+        let told = Self { details, retry_after, ..Self::new(code, error.to_string()) };
+        told.told_apart(error)
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        let code = match error.kind() {
+            Storage::NotFound => Code::NotFound,
+            Storage::Conflict => Code::Conflict,
+            Storage::InvalidInput | Storage::TooLarge => Code::InvalidRequest,
+            Storage::DiskFull => Code::DiskFull,
+            Storage::Unavailable => Code::Unavailable,
+            _ => Code::Internal,
+        };
+        Self::new(code, error.to_string()).told_apart(error)
+    }
+}
+
+impl ApiError {
+    /// Keeps `error` for the log; where the fault is ours, the caller is not told its text, which may
+    /// name files of the server.
+    fn told_apart(self, error: impl StdError + Send + Sync + 'static) -> Self {
+        let message = match self.code {
+            Code::Internal => {
+                "something failed on the server; its log has the cause under this request's id".into()
+            }
+            Code::Unavailable => "the service cannot do this right now; try again later".into(),
+            _ => self.message.clone(),
+        };
+        Self { message, ..self }.with_source(error)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, name) = self.code.row();
+        if status.is_server_error() {
+            let cause = self.source.as_deref().map(chain).unwrap_or_default();
+            tracing::error!(code = name, message = self.message, cause, "request failed");
+        }
+        let mut error = json!({"code": name, "message": self.message});
+        if !self.details.is_null() {
+            error["details"] = self.details;
+        }
+        let mut response = (status, Json(json!({"error": error}))).into_response();
+        let retry_after = self.retry_after.or(match self.code {
+            Code::QueueFull | Code::Unavailable | Code::Timeout => Some(Duration::from_secs(5)),
+            _ => None,
+        });
+        if let Some(after) = retry_after {
+            // Whole seconds, at least one: zero would invite a busy loop.
+            let seconds = after.as_secs_f64().ceil().max(1.0) as u64;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// An error and its causes, outermost first.
+pub fn chain(error: &(dyn StdError + Send + Sync + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn body(error: ApiError) -> (StatusCode, Option<String>, Value) {
+        let response = error.into_response();
+        let status = response.status();
+        let retry =
+            response.headers().get(header::RETRY_AFTER).map(|v| v.to_str().expect("ascii").to_string());
+        let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.expect("body");
+        (status, retry, serde_json::from_slice(&bytes).expect("JSON"))
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_says_when_to_come_again() {
+        let error =
+            PipelineError::new(Pipeline::Busy, "12 jobs wait").with_retry_after(Duration::from_millis(1500));
+        let (status, retry, body) = body(error.into()).await;
+        assert_eq!((status, retry.as_deref()), (StatusCode::TOO_MANY_REQUESTS, Some("2")));
+        assert_eq!(body["error"]["code"], "queue_full");
+        assert_eq!(body["error"]["message"], "12 jobs wait");
+    }
+
+    #[tokio::test]
+    async fn the_servers_own_faults_do_not_tell_its_paths() {
+        let error = PipelineError::new(Pipeline::Internal, "could not read /srv/secret/place");
+        let (status, _, body) = body(error.into()).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!body.to_string().contains("/srv"), "{body}");
+    }
+
+    #[test]
+    fn every_code_is_documented_with_its_status() {
+        let doc = include_str!("../../docs/api.md");
+        for code in Code::ALL {
+            let (status, name) = code.row();
+            let row = format!("| {} | `{name}` |", status.as_u16());
+            assert!(doc.contains(&row), "docs/api.md lacks the row {row}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The parts, wired: stores, device, models, tools and the runner over them, as one owner of the data
+//! directory.
+
+use crate::config::{BlobSettings, Config};
+use crate::exit::{Failure, Outcome};
+use crate::library::{Library, store_failure};
+use crate::lock::{Attempt, FolderLock, Owner};
+use crate::metrics::DeviceView;
+use reelsmith_inference::engine::LocalEngine;
+use reelsmith_inference::runtime::load_onnxruntime;
+use reelsmith_inference_core::ModelId;
+use reelsmith_media::ffmpeg::Ffmpeg;
+use reelsmith_pipelines::faults::Faults;
+use reelsmith_pipelines::{
+    ErrorKind, Parts, PipelineError, Presets, Runner, RunnerConfig, Speaker, Versions,
+};
+use reelsmith_scheduler::{DeviceConfig, Scheduler, Shutdown};
+use reelsmith_storage::{BlobConfig, Blobs, JobState, Jobs, S3Config, SqliteStore};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The voice used where neither script nor command names one.
+pub const DEFAULT_VOICE: &str = "af_heart";
+/// How often jobs are looked for that nobody works on.
+const RECONCILE: Duration = Duration::from_secs(30);
+
+/// A running house.
+pub struct House {
+    /// Jobs.
+    pub runner: Runner,
+    /// Rows.
+    pub jobs: Arc<dyn Jobs>,
+    /// Bytes.
+    pub blobs: Blobs,
+    /// The device.
+    pub scheduler: Scheduler,
+    /// ffmpeg and ffprobe.
+    pub ffmpeg: Ffmpeg,
+    /// Catalogue and models.
+    pub library: Library,
+    _owner: DataOwner,
+}
+
+/// The right to run jobs of a data directory; one process at a time has it.
+pub struct DataOwner {
+    _lock: FolderLock,
+}
+
+impl DataOwner {
+    /// Claims the directory, creating it where needed. `Err` holds who has it.
+    ///
+    /// # Errors
+    /// The directory cannot be created or written.
+    pub fn claim(config: &Config, command: &str) -> Outcome<Result<Self, Option<Owner>>> {
+        let dir = &config.data_dir;
+        std::fs::create_dir_all(dir)
+            .map_err(|e| Failure::io(format!("create the data directory {}", dir.display()), &e))?;
+        Ok(match FolderLock::attempt(&dir.join("owner.lock"), command)? {
+            Attempt::Held(lock) => Ok(Self { _lock: lock }),
+            Attempt::Taken(owner) => Err(owner),
+        })
+    }
+}
+
+/// Finds ffmpeg without blocking an async thread.
+///
+/// # Errors
+/// It is missing or too old; the message says how to get it.
+pub async fn locate_ffmpeg(config: &Config) -> Outcome<Ffmpeg> {
+    let (ffmpeg, ffprobe) = (config.tools.ffmpeg.clone(), config.tools.ffprobe.clone());
+    blocking(move || Ffmpeg::locate(ffmpeg.as_deref(), ffprobe.as_deref()).map_err(Failure::failed)).await
+}
+
+/// Runs work that blocks on a thread for such work.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(Failure::failed("the program is shutting down")),
+    }
+}
+
+impl House {
+    /// Opens everything. The models must be here.
+    ///
+    /// # Errors
+    /// Whatever is missing, damaged or in use, each with what to do.
+    pub async fn open(config: &Config, library: Library, owner: DataOwner) -> Outcome<Self> {
+        let ffmpeg = locate_ffmpeg(config).await?;
+        let (fonts, library) = verified(library).await?;
+        let jobs = SqliteStore::open(&config.jobs_db()).await.map_err(Failure::failed)?;
+        let jobs: Arc<dyn Jobs> = Arc::new(jobs);
+        let blobs = Blobs::open(&blob_config(config)).await.map_err(Failure::failed)?;
+        let scheduler = start_device(config, &library)?;
+        let parts = Parts {
+            jobs: jobs.clone(),
+            blobs: blobs.clone(),
+            scheduler: scheduler.clone(),
+            ffmpeg: ffmpeg.clone(),
+            fonts,
+            presets: presets()?,
+            speaker: speaker(&library),
+            models: library.facts(&library.for_short()),
+            versions: Versions {
+                reelsmith: env!("CARGO_PKG_VERSION").to_owned(),
+                ffmpeg: ffmpeg.version().to_owned(),
+                onnxruntime: reelsmith_inference::runtime::version().unwrap_or_default(),
+            },
+        };
+        let runner = Runner::start(runner_config(config), parts).await.map_err(pipeline_failure)?;
+        Ok(Self { runner, jobs, blobs, scheduler, ffmpeg, library, _owner: owner })
+    }
+
+    /// Stops the steps and the device; unfinished jobs stay resumable.
+    pub async fn shutdown(&self) {
+        self.runner.shutdown().await;
+        self.scheduler.shutdown(Shutdown::Cancel).await;
+    }
+
+    /// How many jobs are queued or running.
+    ///
+    /// # Errors
+    /// The rows cannot be read.
+    pub async fn unfinished(&self) -> reelsmith_storage::Result<u64> {
+        Ok(self.jobs.count(JobState::Queued).await? + self.jobs.count(JobState::Running).await?)
+    }
+
+    /// The device as it is now.
+    pub fn device_view(&self) -> DeviceView {
+        let snapshot = self.scheduler.snapshot();
+        DeviceView {
+            queued: snapshot.queue.len() as u64,
+            used_bytes: snapshot.used_bytes,
+            budget_bytes: snapshot.budget_bytes,
+        }
+    }
+
+    /// What is needed to run a job, each with its problem if it has one.
+    pub async fn readiness(&self) -> Vec<(&'static str, Option<String>)> {
+        let database = self.jobs.count(JobState::Running).await.err().map(|error| error.to_string());
+        let blobs = self.blobs.check().await.err().map(|error| error.to_string());
+        let library = self.library.clone();
+        let ffmpeg = self.ffmpeg.clone();
+        let local =
+            tokio::task::spawn_blocking(move || (missing_models(&library), missing_programs(&ffmpeg)));
+        let (models, programs) = local.await.unwrap_or((Some("could not be looked at".into()), None));
+        vec![("database", database), ("blobs", blobs), ("models", models), ("ffmpeg", programs)]
+    }
+}
+
+fn missing_models(library: &Library) -> Option<String> {
+    let missing = library.missing(&library.for_short());
+    let names: Vec<&str> = missing.iter().map(|id| id.0.as_str()).collect();
+    (!names.is_empty()).then(|| format!("missing: run `reelsmith models pull {}`", names.join(" ")))
+}
+
+fn missing_programs(ffmpeg: &Ffmpeg) -> Option<String> {
+    Ffmpeg::locate(Some(ffmpeg.ffmpeg_path()), Some(ffmpeg.ffprobe_path())).err().map(|e| e.to_string())
+}
+
+/// Checks every file that takes part and loads ONNX Runtime; gives the font files.
+async fn verified(library: Library) -> Outcome<(Vec<PathBuf>, Library)> {
+    blocking(move || {
+        for id in library.for_short() {
+            library.store.ready(&id).map_err(store_failure)?;
+        }
+        let runtime = library.runtime_file()?;
+        load_onnxruntime(&runtime).map_err(Failure::failed)?;
+        Ok((library.fonts()?, library))
+    })
+    .await
+}
+
+fn start_device(config: &Config, library: &Library) -> Outcome<Scheduler> {
+    let device = DeviceConfig {
+        queue_capacity: config.device.queue,
+        ..DeviceConfig::new("cpu", config.device.memory)
+    };
+    let engine = LocalEngine::new(library.store.clone(), config.device.threads);
+    Scheduler::start(device, Box::new(engine)).map_err(Failure::usage)
+}
+
+fn speaker(library: &Library) -> Speaker {
+    Speaker {
+        model: ModelId(library.voice_model.0.clone()),
+        voices: library.voices(),
+        default_voice: DEFAULT_VOICE.to_owned(),
+    }
+}
+
+/// The presets there are.
+///
+/// # Errors
+/// One of them is invalid.
+pub fn presets() -> Outcome<Presets> {
+    Presets::load(None).map_err(pipeline_failure)
+}
+
+fn blob_config(config: &Config) -> BlobConfig {
+    match &config.blobs {
+        BlobSettings::Local => BlobConfig::Local { dir: config.blobs_dir() },
+        BlobSettings::S3 { endpoint, bucket, region, access_key, secret_key } => BlobConfig::S3(S3Config {
+            endpoint: Some(endpoint.clone()),
+            bucket: bucket.clone(),
+            region: region.clone(),
+            access_key: access_key.clone(),
+            secret_key: secret_key.clone(),
+            // Whoever writes http:// has decided; nothing else ever leaves TLS.
+            allow_http: endpoint.starts_with("http://"),
+        }),
+    }
+}
+
+fn runner_config(config: &Config) -> RunnerConfig {
+    RunnerConfig {
+        engine_db: config.engine_db(),
+        scratch: config.scratch(),
+        slots: config.jobs.slots,
+        reconcile_every: RECONCILE,
+        faults: Faults::default(),
+    }
+}
+
+/// How a command ends when the pipelines could not do something.
+pub fn pipeline_failure(error: PipelineError) -> Failure {
+    match error.kind() {
+        ErrorKind::InvalidScript | ErrorKind::InvalidInput | ErrorKind::UnknownName | ErrorKind::Limit => {
+            Failure::usage(error)
+        }
+        ErrorKind::Cancelled | ErrorKind::Interrupted => Failure::cancelled(error),
+        _ => Failure::failed(error),
+    }
+}

@@ -1,0 +1,223 @@
+//! Jobs: create, list, show, cancel.
+
+use crate::error::{ApiError, ApiResult, Code};
+use crate::state::App;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use reelsmith_pipelines::script::{self, Music};
+use reelsmith_pipelines::{Document, Files, JobId, ShortOptions};
+use reelsmith_storage::{Job, JobState, ListJobs};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Jobs on a page where the caller names no number.
+const PAGE: u32 = 50;
+/// Jobs on a page at most.
+const PAGE_MAX: u32 = 500;
+/// How long a caller shall wait when the queue is full.
+const QUEUE_RETRY: Duration = Duration::from_secs(10);
+
+/// The body of a new job.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewJob {
+    kind: String,
+    script: Option<Box<RawValue>>,
+    markdown: Option<String>,
+    preset: Option<String>,
+    voice: Option<String>,
+    speed: Option<f32>,
+    seed: Option<u64>,
+    music: Option<Music>,
+    style: Option<String>,
+    max_seconds: Option<f64>,
+    encoder_speed: Option<String>,
+}
+
+impl NewJob {
+    fn parse(headers: &HeaderMap, body: &[u8]) -> ApiResult<Self> {
+        // Also what keeps a page of another site from posting here: browsers ask before sending JSON.
+        let json = headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.split(';').next().unwrap_or("").trim() == "application/json");
+        if !json {
+            let message = "the body must be JSON, with the header Content-Type: application/json";
+            return Err(ApiError::new(Code::UnsupportedMediaType, message));
+        }
+        serde_json::from_slice(body).map_err(|e| {
+            ApiError::new(Code::InvalidRequest, format!("the body is not a job: {e}"))
+                .with_details(json!({"line": e.line(), "column": e.column()}))
+        })
+    }
+
+    fn document(&self) -> ApiResult<Document> {
+        if self.kind != "short" {
+            let message = format!("there is no kind of job called {}; expected \"short\"", self.kind);
+            return Err(ApiError::new(Code::UnknownName, message));
+        }
+        match (&self.script, &self.markdown) {
+            (Some(script), None) => Ok(script::parse_json(script.get(), "script").map_err(wrong_script)?),
+            (None, Some(text)) => Ok(script::parse_markdown(text, "markdown").map_err(wrong_script)?),
+            _ => Err(ApiError::new(
+                Code::InvalidRequest,
+                "expected one of \"script\" (the script as JSON) and \"markdown\" (the script as text)",
+            )),
+        }
+    }
+
+    fn options(self) -> ShortOptions {
+        ShortOptions {
+            preset: self.preset,
+            voice: self.voice,
+            speed: self.speed,
+            seed: self.seed,
+            music: self.music,
+            style: self.style,
+            max_seconds: self.max_seconds,
+            encoder_speed: self.encoder_speed,
+        }
+    }
+}
+
+fn wrong_script(error: script::ScriptError) -> ApiError {
+    reelsmith_pipelines::PipelineError::from(error).into()
+}
+
+/// `POST /api/v1/jobs`
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> ApiResult {
+    app.accepting()?;
+    let body = body.map_err(|e| too_large(&app, &e))?;
+    let new = NewJob::parse(&headers, &body)?;
+    let document = new.document()?;
+    let files = match &app.config.server.assets_dir {
+        Some(dir) => Files::Within(dir.clone()),
+        None => Files::Refused,
+    };
+    let runner = &app.house.runner;
+    let short = runner.prepare(&document, &new.options(), &files).await?;
+    admit(&app, &short.id()).await?;
+    let submitted = runner.submit(short).await?;
+    let job = runner.job(&submitted.id).await?;
+    let status = if submitted.new { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let location = format!("/api/v1/jobs/{}", job.id);
+    Ok((status, [(header::LOCATION, location)], Json(shown(&job))).into_response())
+}
+
+fn too_large(app: &App, rejection: &BytesRejection) -> ApiError {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(
+            Code::BodyTooLarge,
+            format!(
+                "the body is larger than {} bytes, the most that this server takes",
+                app.config.server.max_body
+            ),
+        ),
+        _ => ApiError::new(Code::InvalidRequest, "the body could not be read to its end"),
+    }
+}
+
+/// Refuses a new job while too many are unfinished; one that is known already adds none.
+async fn admit(app: &App, id: &JobId) -> ApiResult<()> {
+    let unfinished = app.house.unfinished().await?;
+    if unfinished < app.config.jobs.queue as u64 || app.house.jobs.get(&id.0).await?.is_some() {
+        return Ok(());
+    }
+    Err(ApiError::new(Code::QueueFull, format!("{unfinished} jobs are unfinished already; try again later"))
+        .with_retry_after(QUEUE_RETRY))
+}
+
+/// The query of a list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    state: Option<String>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// `GET /api/v1/jobs`
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+) -> ApiResult {
+    let Query(query) = query.map_err(|e| ApiError::new(Code::InvalidRequest, e.body_text()))?;
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(ApiError::new(
+            Code::InvalidRequest,
+            format!("limit is {limit}; expected 1 to {PAGE_MAX}"),
+        ));
+    }
+    let state = query.state.as_deref().map(state_named).transpose()?;
+    let page = app.house.jobs.list(ListJobs { tenant: None, state, cursor: query.cursor, limit }).await?;
+    let jobs: Vec<Value> = page.jobs.iter().map(shown).collect();
+    Ok(Json(json!({"jobs": jobs, "next": page.next})).into_response())
+}
+
+fn state_named(name: &str) -> ApiResult<JobState> {
+    JobState::from_name(name).ok_or_else(|| {
+        let known = JobState::ALL.map(JobState::name).join(", ");
+        ApiError::new(Code::InvalidRequest, format!("there is no state {name}; expected one of {known}"))
+    })
+}
+
+/// `GET /api/v1/jobs/{id}`
+pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
+    let job = find(&app, &id).await?;
+    let steps = app.house.jobs.steps(&job.id).await?;
+    let steps: Vec<Value> = steps
+        .iter()
+        .map(|step| json!({"name": step.name, "seconds": step.seconds, "finished": step.finished}))
+        .collect();
+    let mut body = shown(&job);
+    body["spec"] = job.spec;
+    body["steps"] = json!(steps);
+    Ok(Json(body).into_response())
+}
+
+/// `DELETE /api/v1/jobs/{id}`: cancels it; what is over stays as it is.
+pub(super) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
+    let job = find(&app, &id).await?;
+    if job.state.is_final() {
+        return Ok((StatusCode::OK, Json(shown(&job))).into_response());
+    }
+    app.house.runner.cancel(&JobId(id.clone())).await?;
+    let job = find(&app, &id).await?;
+    Ok((StatusCode::OK, Json(shown(&job))).into_response())
+}
+
+/// The job of that id.
+pub(super) async fn find(app: &App, id: &str) -> ApiResult<Job> {
+    let unknown = || ApiError::no_job(id);
+    // Ids are names of this form only; anything else need not reach the store.
+    let plausible = id.len() <= 128 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if !plausible {
+        return Err(unknown());
+    }
+    app.house.jobs.get(id).await?.ok_or_else(unknown)
+}
+
+/// A job as the API shows it.
+fn shown(job: &Job) -> Value {
+    let at = |time: time::OffsetDateTime| {
+        time.format(&time::format_description::well_known::Rfc3339).unwrap_or_default()
+    };
+    let base = format!("/api/v1/jobs/{}", job.id);
+    json!({
+        "id": job.id, "kind": job.kind, "title": job.spec.get("title"), "state": job.state, "error": job.error,
+        "created": at(job.created), "updated": at(job.updated),
+        "links": {"self": base, "events": format!("{base}/events"), "artifacts": format!("{base}/artifacts")},
+    })
+}
