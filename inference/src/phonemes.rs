@@ -4,6 +4,10 @@
 mod abbreviations;
 mod alphabet;
 mod g2p;
+mod letters;
+mod line;
+mod normalise;
+mod numbers;
 mod oov;
 mod symbols;
 mod written;
@@ -11,6 +15,7 @@ mod written;
 pub(crate) use g2p::Accent;
 
 use g2p::EnglishG2p;
+use line::Line;
 use oov::OovNet;
 use reelsmith_inference_core::Result;
 use std::ops::Range;
@@ -70,7 +75,7 @@ impl Phonemizer {
         Ok(Self { net: Arc::new(OovNet::open(oov)?), us: None, gb: None })
     }
 
-    /// The symbols of one sentence.
+    /// The symbols of one sentence; empty if it says nothing that English can read.
     pub(crate) fn sentence(
         &mut self,
         document: &Document<'_>,
@@ -78,27 +83,16 @@ impl Phonemizer {
         accent: Accent,
     ) -> Result<Vec<Symbol>> {
         let words = document.sentences[index].clone();
-        let mut line = String::new();
-        let mut spans = Vec::new();
-        for at in words {
-            let word = &document.words[at];
-            let start = line.len();
-            line.push_str(word.body);
-            spans.push((start..line.len(), at));
-            line.extend(word.tail.chars().filter(|c| alphabet::is_punctuation(*c)));
-            line.push(' ');
-        }
-        let sounded = self.g2p(accent).sound_out(line.trim_end())?;
+        let first = words.start;
+        let net = Arc::clone(&self.net);
+        let g2p = self.g2p(accent);
+        let lines = line::lines(&document.words[words], accent, &|word| g2p.knows(word));
         let mut symbols = Vec::new();
-        for token in sounded {
-            let word = spans.iter().find(|(span, _)| span.contains(&token.range.start)).map(|(_, at)| *at);
-            for symbol in token.phonemes.chars() {
-                let word = word.filter(|_| !alphabet::is_punctuation(symbol));
-                symbols.extend(alphabet::number(symbol).map(|number| Symbol { number, word }));
-            }
-            if token.spaced {
-                symbols.extend(alphabet::number(' ').map(|number| Symbol { number, word: None }));
-            }
+        for line in lines {
+            sound_out(&line, g2p, &net, first, &mut symbols)?;
+        }
+        while symbols.last().is_some_and(|s: &Symbol| s.word.is_none() && s.number == SPACE) {
+            symbols.pop();
         }
         Ok(symbols)
     }
@@ -111,3 +105,46 @@ impl Phonemizer {
         slot.get_or_insert_with(|| EnglishG2p::new(accent, Arc::clone(&self.net)))
     }
 }
+
+/// The number of the blank between words.
+pub(crate) const SPACE: u8 = 16;
+
+/// Adds the symbols of one line; its words count from `first`.
+fn sound_out(
+    line: &Line,
+    g2p: &EnglishG2p,
+    net: &OovNet,
+    first: usize,
+    symbols: &mut Vec<Symbol>,
+) -> Result<()> {
+    let mut spans = line.spans.iter().peekable();
+    let mut current: Option<&line::Span> = None;
+    for token in g2p.sound_out(&line.text)? {
+        while let Some(span) = spans.next_if(|span| span.range.start <= token.range.start) {
+            current = Some(span);
+        }
+        let span = current.filter(|span| span.range.contains(&token.range.start));
+        // A stand-in is said once, however many tokens it was cut into.
+        let is_head = span.is_some_and(|span| span.range.start == token.range.start);
+        let phonemes = match span.and_then(|span| span.instead.as_ref()) {
+            Some(_) if !is_head => String::new(),
+            Some(line::Instead::Phonemes(phonemes)) => phonemes.clone(),
+            Some(line::Instead::Foreign(word)) => net.read(word)?,
+            None => token.phonemes,
+        };
+        for symbol in phonemes.chars() {
+            let word = span.filter(|_| !alphabet::is_punctuation(symbol)).map(|span| first + span.word);
+            symbols.extend(alphabet::number(symbol).map(|number| Symbol { number, word }));
+        }
+        if token.spaced && symbols.last().is_some_and(|s| s.number != SPACE) {
+            symbols.push(Symbol { number: SPACE, word: None });
+        }
+    }
+    if symbols.last().is_some_and(|s| s.number != SPACE) {
+        symbols.push(Symbol { number: SPACE, word: None });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -44,6 +44,12 @@ impl EnglishG2p {
         Self { misaki: G2P::with_fallback(language, Some(Box::new(fallback))), net }
     }
 
+    /// Whether a lexicon holds `word` in exactly this spelling.
+    pub(crate) fn knows(&self, word: &str) -> bool {
+        let lexicon = &self.misaki.lexicon;
+        lexicon.golds.contains_key(word) || lexicon.silvers.contains_key(word)
+    }
+
     /// Sounds out one line of words and punctuation without digits, single-spaced.
     ///
     /// # Errors

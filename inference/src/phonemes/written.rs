@@ -83,13 +83,21 @@ fn has_blank_line(gap: &str) -> bool {
 
 fn word(text: &str, piece: Range<usize>) -> Option<Written<'_>> {
     let whole = &text[piece.clone()];
+    if let Some(end) = ["w/", "w/o", "b/c"].iter().find(|w| **w == whole).map(|w| w.len()) {
+        let range = piece.start..piece.start + end;
+        return Some(Written { lead: "", body: whole, tail: "", range, opens_paragraph: false });
+    }
     let kept = whole.trim_start_matches(|c| !OPENING.contains(c) && !is_spoken(c));
+    // A minus is no hyphen that dangles.
+    let sign = whole[..whole.len() - kept.len()].chars().next_back().filter(|c| matches!(c, '-' | '−'));
+    let is_negative = kept.starts_with(|c: char| c.is_ascii_digit() || "$£€¥.".contains(c));
+    let sign = sign.filter(|_| is_negative).map_or(0, char::len_utf8);
+    let kept = &whole[whole.len() - kept.len() - sign..];
     let start = piece.end - kept.len();
     let kept = kept.trim_end_matches(|c| !CLOSING.contains(c) && !is_spoken(c));
     let range = start..start + kept.len();
     let body_start = range.start + (kept.len() - kept.trim_start_matches(|c| OPENING.contains(c)).len());
-    let body = text[body_start..range.end]
-        .trim_end_matches(|c| CLOSING.contains(c) || !is_spoken(c) && !CLOSING.contains(c));
+    let body = text[body_start..range.end].trim_end_matches(|c| CLOSING.contains(c) || !is_spoken(c));
     let body_end = body_start + body.len();
     body.chars().any(is_spoken).then(|| Written {
         lead: &text[range.start..body_start],
