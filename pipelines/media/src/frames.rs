@@ -6,12 +6,13 @@ use crate::overlay::Overlay;
 use crate::timeline::{Layer, Timeline};
 use crate::yuv::{Kernel, Yuv420, blend_overlay, crossfade};
 use crate::{MediaError, Result, motion};
+use std::sync::Arc;
 use stills::Stills;
 
 /// Captions over time.
 pub trait CaptionTrack: Sync {
-    /// What is written over frame `frame`, counted from 0.
-    fn overlay_at(&self, frame: u64) -> Option<&Overlay>;
+    /// What is written over frame `frame`, counted from 0. May be drawn when it is asked for.
+    fn overlay_at(&self, frame: u64) -> Option<Arc<Overlay>>;
 }
 
 /// No captions at all.
@@ -19,7 +20,7 @@ pub trait CaptionTrack: Sync {
 pub struct NoCaptions;
 
 impl CaptionTrack for NoCaptions {
-    fn overlay_at(&self, _: u64) -> Option<&Overlay> {
+    fn overlay_at(&self, _: u64) -> Option<Arc<Overlay>> {
         None
     }
 }
@@ -89,7 +90,7 @@ impl<'a> Compositor<'a> {
             blend_overlay(self.kernel, out, title, opacity);
         }
         if let Some(caption) = self.captions.overlay_at(frame) {
-            blend_overlay(self.kernel, out, caption, 255);
+            blend_overlay(self.kernel, out, &caption, 255);
         }
         Ok(())
     }
