@@ -7,3 +7,6 @@ pub mod kokoro;
 pub mod phonemes;
 pub mod runtime;
 pub mod store;
+
+pub use engine::LocalEngine;
+pub use store::{Store, StoreConfig};
