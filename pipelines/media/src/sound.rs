@@ -154,6 +154,8 @@ pub(crate) fn invalid(message: impl Into<String>) -> MediaError {
 pub(crate) fn in_range(what: &str, value: f64, range: std::ops::RangeInclusive<f64>) -> Result<()> {
     match range.contains(&value) {
         true => Ok(()),
-        false => Err(invalid(format!("{what} is {value}: it must be from {} to {}", range.start(), range.end()))),
+        false => {
+            Err(invalid(format!("{what} is {value}: it must be from {} to {}", range.start(), range.end())))
+        }
     }
 }

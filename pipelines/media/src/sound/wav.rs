@@ -104,7 +104,10 @@ fn write_samples<W: Write + Seek>(track: &Track, out: W) -> hound::Result<()> {
 fn unreadable(path: &Path, error: hound::Error) -> MediaError {
     let name = path.display();
     match error {
-        hound::Error::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+        // The reader answers a premature end with an error of no kind.
+        hound::Error::IoError(e)
+            if matches!(e.kind(), std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::Other) =>
+        {
             invalid(format!("{name} ends before its sound does: it is cut off; make it again"))
         }
         hound::Error::IoError(e) => MediaError::io(format!("read {name}"), e),

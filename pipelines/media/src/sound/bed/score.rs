@@ -96,7 +96,7 @@ fn write_melody(score: &mut Score, style: &Style, chords: &[Chord], key: i32, ba
                 length: eighth,
                 pitch,
                 strength: accent * (0.75 + 0.25 * dice.unit() as f32),
-                pan: (0.5 * (2.0 * dice.unit() - 1.0)) as f32,
+                pan: (0.6 * (2.0 * dice.unit() - 1.0)) as f32,
             });
         }
     }
