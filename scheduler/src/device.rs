@@ -1,1 +1,301 @@
-//! Being laid.
+//! The thread that owns a device: it asks the policy what to do next and does it.
+
+use crate::policy::{self, Action};
+use crate::queue::Entry;
+use crate::state::{Running, Shared, State};
+use crate::{ScheduleError, Shutdown};
+use reelsmith_inference_core::{Engine, ErrorKind, Footprint, InferenceError, ModelId, Resident};
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// Starts the thread.
+pub(crate) fn start(shared: Arc<Shared>, engine: Box<dyn Engine>) -> Result<(), ScheduleError> {
+    let name = format!("device {}", shared.config.name);
+    let device = Device { shared, engine, residents: HashMap::new() };
+    match std::thread::Builder::new().name(name.clone()).spawn(move || device.work()) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            Err(ScheduleError::InvalidConfig(format!("could not start the thread of {name}: {error}")))
+        }
+    }
+}
+
+struct Device {
+    shared: Arc<Shared>,
+    engine: Box<dyn Engine>,
+    residents: HashMap<ModelId, Resident>,
+}
+
+impl Device {
+    fn work(mut self) {
+        let ending = Ending(Arc::clone(&self.shared));
+        while self.wait() {
+            self.price();
+            self.decide();
+        }
+        for (model, resident) in self.residents.drain() {
+            unload(&model, resident);
+        }
+        drop(self.engine);
+        drop(ending);
+    }
+
+    /// Waits for a request; false once there will be none.
+    fn wait(&self) -> bool {
+        let mut state = self.shared.lock();
+        while state.queue.is_empty() {
+            if state.closing.is_some() {
+                return false;
+            }
+            state = self.shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        true
+    }
+
+    /// Asks what the requests need that are new or whose model has been loaded since. The engine is
+    /// asked with the lock released.
+    fn price(&mut self) {
+        let stale: Vec<_> = {
+            let state = self.shared.lock();
+            let loaded = |entry: &&Entry| self.residents.contains_key(&entry.model);
+            let stale = |entry: &&Entry| entry.needs.is_none() || (!entry.exact && loaded(entry));
+            let asked = |entry: &Entry| (entry.id, entry.model.clone(), Arc::clone(&entry.request));
+            state.queue.iter().filter(stale).map(asked).collect()
+        };
+        for (id, model, request) in stale {
+            let resident = self.residents.get(&model);
+            let exact = resident.is_some();
+            let needs = guarded(&model, || match resident {
+                Some(Resident::Speak(voice)) => Ok(voice.footprint(&request)),
+                None => self.engine.footprint(&model),
+            });
+            match needs {
+                Ok(needs) => self.priced(id, &model, needs, exact),
+                Err(error) => {
+                    if exact {
+                        self.unload(&model);
+                    }
+                    let entry = self.shared.lock().queue.take(id);
+                    if let Some(entry) = entry {
+                        self.answer_error(entry, error);
+                    }
+                    return; // What else was stale may have changed with the unloading.
+                }
+            }
+        }
+    }
+
+    fn priced(&self, id: u64, model: &ModelId, needs: Footprint, exact: bool) {
+        let mut state = self.shared.lock();
+        if exact {
+            // Where the correction does not fit, the difference counts towards the run instead, for
+            // which the policy makes room.
+            let _ = state.ledger.correct(model, needs.weights);
+        } else {
+            state.known.insert(model.clone(), needs);
+        }
+        if let Some(entry) = state.queue.iter_mut().find(|entry| entry.id == id) {
+            (entry.needs, entry.exact) = (Some(needs), exact);
+        }
+    }
+
+    /// Carries out one decision. It is made and its request taken under one lock, so that what it was
+    /// based on still holds.
+    fn decide(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        let decision = policy::next(&state.queue.view(), &[state.ledger.view()]);
+        tracing::debug!(device = %shared.config.name, action = ?decision.action, reason = %decision.reason);
+        match decision.action {
+            // The requests that `wait` saw are gone, or one has come that is not priced yet.
+            Action::Wait => {}
+            Action::Evict { model, .. } => {
+                state.counters.evictions += 1;
+                drop(state);
+                self.unload(&model);
+            }
+            Action::Reject { request } => {
+                let entry = state.queue.take(request).expect("the policy saw it under this lock");
+                state.counters.refused_too_large += 1;
+                drop(state);
+                let error = shared.too_large(&entry.model, entry.needs.unwrap_or_default());
+                entry.answer(Err(error));
+            }
+            Action::Load { request, .. } | Action::Run { request, .. } => {
+                let entry = state.queue.take(request).expect("the policy saw it under this lock");
+                if entry.line.stop.is_cancelled() {
+                    drop(state);
+                    self.answer_error(entry, InferenceError::cancelled().into());
+                } else if matches!(decision.action, Action::Load { .. }) {
+                    self.load(state, entry);
+                } else {
+                    self.run(state, entry);
+                }
+            }
+        }
+    }
+
+    fn load(&mut self, mut state: MutexGuard<'_, State>, mut entry: Entry) {
+        let weights = entry.needs.unwrap_or_default().weights;
+        state.ledger.load(&entry.model, weights).expect("the policy loads what is absent and fits");
+        let begun = begin(&mut state, &mut entry, weights);
+        drop(state);
+        let control = entry.control();
+        let loaded = guarded(&entry.model, || self.engine.load(&entry.model, &control));
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        end(&mut state, begun);
+        match loaded {
+            Ok(resident) => {
+                state.counters.loads += 1;
+                self.residents.insert(entry.model.clone(), resident);
+                // Decided anew: what it needs is known better now, and others may have come or gone.
+                self.requeue(state, entry);
+            }
+            Err(error) => {
+                state.ledger.remove(&entry.model).expect("it was entered above and is idle");
+                drop(state);
+                self.failed(entry, error);
+            }
+        }
+    }
+
+    fn run(&mut self, mut state: MutexGuard<'_, State>, mut entry: Entry) {
+        let held = state.ledger.held(&entry.model).unwrap_or(0);
+        let peak = entry.needs.unwrap_or_default().total().saturating_sub(held);
+        state.ledger.run(&entry.model, peak).expect("the policy runs what is loaded and fits");
+        let begun = begin(&mut state, &mut entry, peak);
+        drop(state);
+        let control = entry.control();
+        let resident = self.residents.get_mut(&entry.model);
+        let Resident::Speak(voice) = resident.expect("the ledger lists the residents of this thread");
+        let spoken = guarded(&entry.model, || voice.speak(&entry.request, &control));
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        end(&mut state, begun);
+        match spoken {
+            Ok(speech) => {
+                state.counters.completed += 1;
+                state.served(entry.started.map_or(0.0, |started| started.elapsed().as_secs_f64()));
+                drop(state);
+                entry.answer(Ok(speech));
+            }
+            Err(error) => {
+                drop(state);
+                if let ScheduleError::Panicked { .. } = error {
+                    self.unload(&entry.model);
+                }
+                self.failed(entry, error);
+            }
+        }
+    }
+
+    /// Out-of-memory is tried once more with nothing else on the device; anything else is answered.
+    fn failed(&mut self, mut entry: Entry, error: ScheduleError) {
+        let others: Vec<_> = self.residents.keys().filter(|model| **model != entry.model).cloned().collect();
+        if !is(&error, ErrorKind::OutOfMemory) || entry.retried || others.is_empty() {
+            return self.answer_error(entry, error);
+        }
+        others.iter().for_each(|model| self.unload(model));
+        entry.retried = true;
+        let mut state = self.shared.lock();
+        state.counters.evictions += others.len() as u64;
+        state.counters.memory_retries += 1;
+        self.requeue(state, entry);
+    }
+
+    /// Puts an entry back to the front, unless nobody wants it any more.
+    fn requeue(&self, mut state: MutexGuard<'_, State>, entry: Entry) {
+        if entry.line.stop.is_cancelled() {
+            drop(state);
+            return self.answer_error(entry, InferenceError::cancelled().into());
+        }
+        state.queue.put_back(entry);
+    }
+
+    /// Answers with an error and counts it.
+    fn answer_error(&self, entry: Entry, error: ScheduleError) {
+        let mut state = self.shared.lock();
+        let closing = state.closing == Some(Shutdown::Cancel) && !entry.line.caller.is_cancelled();
+        let counters = &mut state.counters;
+        let (error, counter) = match error {
+            error if is(&error, ErrorKind::Cancelled) && closing => {
+                (ScheduleError::ShuttingDown, &mut counters.refused_closing)
+            }
+            error if is(&error, ErrorKind::Cancelled) => (ScheduleError::Cancelled, &mut counters.cancelled),
+            error => {
+                counters.panics += u64::from(matches!(error, ScheduleError::Panicked { .. }));
+                (error, &mut counters.failed)
+            }
+        };
+        *counter += 1;
+        drop(state);
+        entry.answer(Err(error));
+    }
+
+    /// Drops a resident, and only then gives its bytes back.
+    fn unload(&mut self, model: &ModelId) {
+        if let Some(resident) = self.residents.remove(model) {
+            unload(model, resident);
+        }
+        let removed = self.shared.lock().ledger.remove(model);
+        removed.expect("only idle residents of this thread are unloaded");
+    }
+}
+
+/// Notes that an entry has the device.
+fn begin(state: &mut State, entry: &mut Entry, bytes: u64) -> Instant {
+    let now = Instant::now();
+    if entry.started.replace(entry.started.unwrap_or(now)).is_none() {
+        state.counters.waited_seconds += (now - entry.submitted).as_secs_f64();
+    }
+    state.running = Some(Running::new(entry, bytes));
+    now
+}
+
+/// Notes that the device is free.
+fn end(state: &mut State, begun: Instant) {
+    state.ledger.idle();
+    state.running = None;
+    state.counters.busy_seconds += begun.elapsed().as_secs_f64();
+}
+
+/// Calls into the engine. After a panic the resident is dropped, and an engine keeps nothing between
+/// calls but its residents, so going on is safe.
+fn guarded<T>(
+    model: &ModelId,
+    call: impl FnOnce() -> reelsmith_inference_core::Result<T>,
+) -> Result<T, ScheduleError> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => Ok(result?),
+        Err(panic) => Err(ScheduleError::Panicked { model: model.0.clone(), message: message(&*panic) }),
+    }
+}
+
+fn is(error: &ScheduleError, kind: ErrorKind) -> bool {
+    matches!(error, ScheduleError::Inference(error) if error.kind() == kind)
+}
+
+fn unload(model: &ModelId, resident: Resident) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(resident))) {
+        tracing::error!(model = %model.0, message = message(&*panic), "unloading a model panicked");
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
+}
+
+/// Whatever ends the thread, nobody is left waiting for it.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.close(Shutdown::Cancel);
+        self.0.stopped.send_replace(true);
+    }
+}

@@ -17,6 +17,7 @@ pub mod snapshot;
 mod device;
 mod queue;
 mod scheduler;
+mod state;
 
 pub use config::DeviceConfig;
 pub use error::{FitArithmetic, ScheduleError};

@@ -1,8 +1,13 @@
 //! The handle through which requests are made.
 
+use crate::device;
+use crate::queue::Line;
+use crate::state::Shared;
 use crate::{CancelToken, DeviceConfig, ScheduleError, Snapshot};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
 use reelsmith_inference_core::{Engine, ModelId, Progress};
+use std::sync::Arc;
+use tokio::sync::{oneshot, watch};
 
 /// What becomes of waiting requests at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,22 +21,38 @@ pub enum Shutdown {
 /// Serves requests on one device. Cloning gives another handle to the same device; when the last one
 /// is dropped, it shuts down as with [`Shutdown::Cancel`].
 #[derive(Clone)]
-pub struct Scheduler {}
+pub struct Scheduler {
+    owner: Arc<Owner>,
+}
+
+/// Closes the device when the last handle goes.
+struct Owner(Arc<Shared>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.close(Shutdown::Cancel);
+    }
+}
 
 impl Scheduler {
     /// Starts the thread that owns the device and the engine.
     ///
     /// # Errors
-    /// `InvalidConfig`.
+    /// `InvalidConfig` if the settings cannot work or the system gives no thread.
     pub fn start(config: DeviceConfig, engine: Box<dyn Engine>) -> Result<Self, ScheduleError> {
-        let _ = (config, engine);
-        unimplemented!()
+        config.check()?;
+        let shared = Arc::new(Shared::new(config));
+        device::start(Arc::clone(&shared), engine)?;
+        Ok(Self { owner: Arc::new(Owner(shared)) })
     }
 
-    /// Speaks a text.
+    /// Speaks a text once it is its turn. `progress` is told the latest state as often as this future
+    /// is polled, and the last one before the result; it never holds up the device. Cancelling, or
+    /// dropping the future, takes a waiting request out of the queue at once and ends a running one
+    /// at its next step.
     ///
     /// # Errors
-    /// Any.
+    /// Any [`ScheduleError`]; `Busy` at once if as many wait as may.
     pub async fn speak(
         &self,
         model: &ModelId,
@@ -39,18 +60,80 @@ impl Scheduler {
         progress: impl Fn(Progress) + Send + Sync + 'static,
         cancel: CancelToken,
     ) -> Result<Speech, ScheduleError> {
-        let _ = (model, request, progress, cancel);
-        unimplemented!()
+        if cancel.is_cancelled() {
+            return Err(ScheduleError::Cancelled);
+        }
+        let mut ticket = Ticket::submit(&self.owner.0, model, request, &cancel)?;
+        let mut withdrawn = false;
+        loop {
+            tokio::select! {
+                biased;
+                reply = &mut ticket.reply => {
+                    ticket.told(&progress);
+                    // A reply is dropped unsent only if the device's thread has ended.
+                    return reply.unwrap_or(Err(ScheduleError::ShuttingDown));
+                }
+                () = cancel.cancelled(), if !withdrawn => {
+                    withdrawn = true;
+                    if ticket.shared.withdraw(ticket.id) {
+                        return Err(ScheduleError::Cancelled);
+                    }
+                }
+                Ok(()) = ticket.progress.changed() => ticket.told(&progress),
+            }
+        }
     }
 
     /// What the device is doing.
     pub fn snapshot(&self) -> Snapshot {
-        unimplemented!()
+        self.owner.0.snapshot()
     }
 
-    /// Takes no more requests, ends as `how` says, and returns once the device is free.
+    /// Takes no more requests, ends as `how` says, and returns once every model is unloaded and the
+    /// device's thread has ended.
     pub async fn shutdown(&self, how: Shutdown) {
-        let _ = how;
-        unimplemented!()
+        self.owner.0.close(how);
+        let ended = self.owner.0.stopped.subscribe().wait_for(|stopped| *stopped).await.is_ok();
+        debug_assert!(ended, "the sender lives as long as this handle");
+    }
+}
+
+/// A request that was taken; dropping it gives the request up.
+struct Ticket {
+    shared: Arc<Shared>,
+    id: u64,
+    reply: oneshot::Receiver<Result<Speech, ScheduleError>>,
+    progress: watch::Receiver<Option<Progress>>,
+    stop: CancelToken,
+}
+
+impl Ticket {
+    fn submit(
+        shared: &Arc<Shared>,
+        model: &ModelId,
+        request: SpeakRequest,
+        cancel: &CancelToken,
+    ) -> Result<Self, ScheduleError> {
+        let (reply, answered) = oneshot::channel();
+        let (progress, reported) = watch::channel(None);
+        let stop = cancel.child_token();
+        let line = Line { reply, progress, caller: cancel.clone(), stop: stop.clone() };
+        let id = shared.admit(model, request, line)?;
+        Ok(Self { shared: Arc::clone(shared), id, reply: answered, progress: reported, stop })
+    }
+
+    /// Passes on the latest progress, if it has not been.
+    fn told(&mut self, progress: &impl Fn(Progress)) {
+        if self.progress.has_changed().unwrap_or(true) {
+            let latest = *self.progress.borrow_and_update();
+            latest.into_iter().for_each(progress);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.shared.withdraw(self.id);
     }
 }
