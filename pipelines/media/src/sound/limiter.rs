@@ -13,8 +13,9 @@ use std::collections::VecDeque;
 const LOOK_AHEAD: f64 = 0.005;
 /// Time constant with which the gain comes back, in seconds.
 const RELEASE: f64 = 0.1;
-/// Aim this far below the ceiling (0.01 dB), for what a moving gain adds within the interpolator.
-const MARGIN: f32 = 0.9988;
+/// Peaks above the ceiling are brought this far below it (0.02 dB), for what a gain that moves within
+/// the interpolator's reach adds: so one pass is enough nearly always.
+const MARGIN: f32 = 0.9977;
 /// Further passes over what the first left above the ceiling.
 const MAX_PASSES: usize = 4;
 
@@ -33,7 +34,7 @@ pub fn limit(track: &Track, gain: f32, ceiling_dbtp: f64) -> Track {
     let mut track = Track { samples, ..*track };
     let ceiling = db_to_amplitude(ceiling_dbtp) as f32;
     let channels = usize::from(track.channels);
-    let detector = Detector::new(ceiling * MARGIN);
+    let detector = Detector::new(ceiling);
     for _ in 0..MAX_PASSES {
         let mut gains = detector.allowed_gains(&track.samples, channels);
         if gains.is_empty() {
@@ -45,7 +46,7 @@ pub fn limit(track: &Track, gain: f32, ceiling_dbtp: f64) -> Track {
         }
     }
     // What is still above after these passes is above by a hair: take it from the whole.
-    let left = Detector::new(ceiling).allowed_gains(&track.samples, channels);
+    let left = detector.allowed_gains(&track.samples, channels);
     if let Some(lowest) = left.into_iter().reduce(f32::min) {
         track.samples.iter_mut().for_each(|s| *s *= lowest);
     }
@@ -75,7 +76,7 @@ impl Detector {
         Self { filter, overshoot, ceiling }
     }
 
-    /// For every frame the factor, at most 1, that brings the peaks around it to the ceiling; empty
+    /// For every frame the factor, at most 1, that brings the peaks around it below the ceiling; empty
     /// if all are below it already.
     fn allowed_gains(&self, samples: &[f32], channels: usize) -> Vec<f32> {
         let frames = samples.len() / channels;
@@ -110,7 +111,7 @@ impl Detector {
             }
             // The peak lies between this frame and the next.
             let frame = (start + n).saturating_sub(AFTER).min(frames - 1);
-            let allowed = self.ceiling / peak;
+            let allowed = self.ceiling * MARGIN / peak;
             gains.iter_mut().skip(frame).take(2).for_each(|gain| *gain = gain.min(allowed));
         }
     }
@@ -178,17 +179,16 @@ fn sliding_minimum(values: &mut Vec<f32>, reach: usize) {
 /// Each value becomes the mean of those at most `reach` away; the ends repeat outwards.
 fn moving_average(values: &mut [f32], reach: usize) {
     let (Some(&first), Some(&last)) = (values.first(), values.last()) else { return };
-    let count = values.len();
-    let old = values.to_vec();
-    let at = |n: isize| match n {
-        n if n < 0 => f64::from(first),
-        n if n as usize >= count => f64::from(last),
-        n => f64::from(old[n as usize]),
-    };
-    let reach = reach as isize;
-    let mut sum: f64 = (-reach..=reach).map(at).sum();
-    for (n, value) in values.iter_mut().enumerate() {
-        *value = (sum / (2 * reach + 1) as f64) as f32;
-        sum += at(n as isize + reach + 1) - at(n as isize - reach);
+    let mut padded = Vec::with_capacity(values.len() + 2 * reach + 1);
+    padded.resize(reach, first);
+    padded.extend_from_slice(values);
+    padded.resize(values.len() + 2 * reach + 1, last);
+    let width = 2 * reach + 1;
+    // In f64, so that the running sum stays exact to far below what a sample can hold.
+    let scale = 1.0 / width as f64;
+    let mut sum: f64 = padded[..width].iter().map(|v| f64::from(*v)).sum();
+    for (value, (old, new)) in values.iter_mut().zip(padded.iter().zip(&padded[width..])) {
+        *value = (sum * scale) as f32;
+        sum += f64::from(*new) - f64::from(*old);
     }
 }

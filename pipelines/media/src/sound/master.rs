@@ -18,9 +18,9 @@ const MAX_ITERATIONS: u32 = 6;
 /// Limiter runs that look for the gain before each encoding.
 const MAX_GAIN_STEPS: u32 = 8;
 /// The gain is found when the sound before the encoder is this close to the aim, in LU.
-const GAIN_TOLERANCE_LU: f64 = 0.02;
+const GAIN_TOLERANCE_LU: f64 = 0.03;
 /// The limiter's ceiling lies this far below the target at first, in dB: AAC at 256 kbit/s raised
-/// true peaks by 0.1 to 0.4 dB in our measurements.
+/// true peaks of speech over music by up to 0.35 dB when measured.
 const HEADROOM_DB: f64 = 0.5;
 /// A sound whose largest sample is below this is silence (-100 dBFS).
 const SILENCE: f32 = 1e-5;

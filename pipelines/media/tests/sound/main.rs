@@ -1,5 +1,7 @@
 //! Behaviour of the sound chain, from clips to the mastered file.
 
+#![allow(clippy::unwrap_used, reason = "a failed expectation fails its test")]
+
 mod bed;
 mod level;
 mod limiter;

@@ -35,35 +35,45 @@ const DECAY: f64 = 2.1;
 
 /// A feedback delay network with a Householder matrix (J.-M. Jot, 1991): every line feeds all.
 struct Room {
-    lines: [Vec<f32>; 8],
-    at: [usize; 8],
-    gains: [f32; 8],
-    dull: [f32; 8],
+    lines: [Line; 8],
+}
+
+#[derive(Default)]
+struct Line {
+    delayed: Vec<f32>,
+    at: usize,
+    /// What is left of a sound after one pass.
+    gain: f32,
+    /// The line's end without its highs.
+    dull: f32,
 }
 
 impl Room {
     fn new() -> Self {
+        let gain =
+            |length: usize| db_to_amplitude(-60.0 * length as f64 / (DECAY * f64::from(MIX_RATE))) as f32;
         Self {
-            lines: LINES.map(|length| vec![0.0; length]),
-            at: [0; 8],
-            gains: LINES
-                .map(|length| db_to_amplitude(-60.0 * length as f64 / (DECAY * f64::from(MIX_RATE))) as f32),
-            dull: [0.0; 8],
+            lines: LINES.map(|length| Line {
+                delayed: vec![0.0; length],
+                gain: gain(length),
+                ..Line::default()
+            }),
         }
     }
 
     fn run(&mut self, left: f32, right: f32) -> (f32, f32) {
         let mut out = [0f32; 8];
-        for (n, value) in out.iter_mut().enumerate() {
-            *value = self.lines[n][self.at[n]];
+        let mut shared = 0f32;
+        for (line, value) in self.lines.iter_mut().zip(&mut out) {
+            *value = line.delayed[line.at];
             // Air and walls take the highs first.
-            self.dull[n] += 0.45 * (*value - self.dull[n]);
+            line.dull += 0.45 * (*value - line.dull);
+            shared += line.dull * 0.25;
         }
-        let shared = self.dull.iter().sum::<f32>() * 0.25;
-        for n in 0..8 {
+        for (n, line) in self.lines.iter_mut().enumerate() {
             let input = if n % 2 == 0 { left } else { right };
-            self.lines[n][self.at[n]] = input + self.gains[n] * (self.dull[n] - shared);
-            self.at[n] = (self.at[n] + 1) % LINES[n];
+            line.delayed[line.at] = input + line.gain * (line.dull - shared);
+            line.at = if line.at + 1 == line.delayed.len() { 0 } else { line.at + 1 };
         }
         (out[0] - out[2] + out[4] - out[6], out[1] - out[3] + out[5] - out[7])
     }

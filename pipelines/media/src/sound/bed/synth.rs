@@ -37,17 +37,19 @@ pub(super) fn play(score: &Score, style: &Style, frames: usize) -> Buses {
     buses
 }
 
-const TABLE: usize = 2048;
+/// Samples of the pad's wave table, as a power of two.
+const TABLE_BITS: u32 = 11;
+/// Bits of a 32 bit phase that lie between two samples of the table.
+const BETWEEN_BITS: u32 = 32 - TABLE_BITS;
 
 /// One period of a soft saw: 16 harmonics, so that the highest note (MIDI 75, 622 Hz) stays below
-/// 10 kHz and nothing folds back.
+/// 10 kHz and nothing folds back. The first sample follows the last, for interpolation.
 fn pad_table() -> Vec<f32> {
+    let length = 1usize << TABLE_BITS;
     let harmonic = |n: usize, x: f64| (TAU * x * n as f64).sin() / (n as f64).powf(1.25);
-    let mut table: Vec<f32> = (0..TABLE)
-        .map(|i| (1..=16).map(|n| harmonic(n, i as f64 / TABLE as f64)).sum::<f64>() as f32)
-        .collect();
-    table.push(table[0]);
-    table
+    (0..=length)
+        .map(|i| (1..=16).map(|n| harmonic(n, i as f64 / length as f64)).sum::<f64>() as f32)
+        .collect()
 }
 
 /// Three detuned oscillators, spread over the stereo field, swelling in and dying away into the next
@@ -58,24 +60,30 @@ fn play_pad(bus: &mut [f32], note: &Note, table: &[f32], index: usize, level: f3
     let envelope = Swell { attack, hold: note.length - attack, release };
     let frames = ((note.length + release) * RATE) as usize;
     let start = (note.at * RATE).round() as usize;
-    for (voice, cents) in [-7.0, 0.0, 6.0].into_iter().enumerate() {
-        let step = hertz(note.pitch) * 2f64.powf(cents / 1200.0) / RATE;
+    let gain = level * note.strength * 0.06;
+    let mut voices = [0, 1, 2].map(|voice| {
+        let hz = hertz(note.pitch) * 2f64.powf([-7.0, 0.0, 6.0][voice] / 1200.0);
         // Phases spread by the golden ratio: never in step, the same every time.
-        let mut phase = ((index * 3 + voice) as f64 * 0.618_033_988_75).fract();
+        let phase = ((index * 3 + voice) as f64 * 0.618_033_988_75).fract();
         let (left, right) = panned(note.pan + [-0.5, 0.0, 0.5][voice]);
-        let gain = level * note.strength * 0.06;
-        let frames = bus.chunks_exact_mut(2).skip(start).take(frames);
-        for (n, frame) in frames.enumerate() {
-            let position = phase * TABLE as f64;
-            let (at, part) = (position as usize, position.fract() as f32);
-            let wave = table[at] + (table[at + 1] - table[at]) * part;
-            let value = wave * gain * envelope.at(n as f64 / RATE);
-            frame[0] += value * left;
-            frame[1] += value * right;
-            phase += step;
-            phase -= phase.floor();
+        (turns(phase), turns(hz / RATE), left * gain, right * gain)
+    });
+    for (n, frame) in bus.chunks_exact_mut(2).skip(start).take(frames).enumerate() {
+        let swell = envelope.at(n as f64 / RATE);
+        for (phase, step, left, right) in &mut voices {
+            let at = (*phase >> BETWEEN_BITS) as usize;
+            let part = (*phase & ((1 << BETWEEN_BITS) - 1)) as f32 / (1u32 << BETWEEN_BITS) as f32;
+            let wave = swell * (table[at] + (table[at + 1] - table[at]) * part);
+            frame[0] += wave * *left;
+            frame[1] += wave * *right;
+            *phase = phase.wrapping_add(*step);
         }
     }
+}
+
+/// A part of a period as a 32 bit phase, which wraps by itself.
+fn turns(part: f64) -> u32 {
+    (part * 2f64.powi(32)) as u32
 }
 
 /// A level that rises, stays and falls with level ends.
