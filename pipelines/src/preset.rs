@@ -6,6 +6,7 @@
 mod load;
 
 pub use load::Presets;
+pub(crate) use load::encoder_speed;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +63,7 @@ pub struct VideoRules {
     pub codec: VideoCodec,
     /// Average bits a second; 100,000 to 200,000,000.
     pub bitrate_bps: u64,
-    /// Speed of x264, from `ultrafast` to `placebo`.
+    /// Speed of x264, from `ultrafast` to `veryslow`.
     pub encoder_speed: String,
     /// Length of a crossfade between scenes, in seconds; 0 to 2.
     pub crossfade_s: f64,

@@ -1,13 +1,15 @@
 //! The one door to jobs: prepare, submit, follow, cancel, fetch.
-// SIGNATURES: laid first so that the commands and routes above can be written against them.
 
+use crate::engine::{Engine, EngineConfig, Stores};
 use crate::error::Result;
 use crate::events::JobEvent;
 use crate::faults::Faults;
+use crate::prepare;
 use crate::preset::Presets;
 use crate::report::ModelFact;
 use crate::script::Document;
 use crate::spec::{Files, Short, ShortOptions};
+use crate::workflows::short::{KIND, ShortWorkflow};
 use futures::Stream;
 use reelsmith_inference_core::ModelId;
 use reelsmith_inference_core::speech::Voice;
@@ -15,7 +17,7 @@ use reelsmith_media::ffmpeg::Ffmpeg;
 use reelsmith_scheduler::Scheduler;
 use reelsmith_storage::{Artifact, Blobs, Job, JobState, Jobs};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,30 +97,102 @@ pub struct Submitted {
     pub state: JobState,
 }
 
-/// Runs jobs. Cheap to clone; the last [`Runner::shutdown`] ends it.
+/// Runs jobs. Cloning gives another handle.
 #[derive(Clone)]
-pub struct Runner {}
+pub struct Runner {
+    engine: Engine,
+    parts: Arc<Parts>,
+}
 
 impl Runner {
-    /// Opens the engine, empties the scratch directory and takes up every unfinished job.
-    pub async fn start(config: RunnerConfig, parts: Parts) -> Result<Runner>;
+    /// Opens the engine, empties its part of the scratch directory and takes up every unfinished job.
+    ///
+    /// The engine installs a log subscriber of its own if the program has none yet, so a program sets
+    /// up its logging first.
+    ///
+    /// # Errors
+    /// `InUse` if another process runs the jobs of this database; `InvalidInput` for a number of slots
+    /// out of range; `Storage` or `DiskFull`.
+    pub async fn start(config: RunnerConfig, parts: Parts) -> Result<Runner> {
+        let parts = Arc::new(parts);
+        let RunnerConfig { engine_db: db, scratch, slots, reconcile_every, faults } = config;
+        let stores = Stores { jobs: parts.jobs.clone(), blobs: parts.blobs.clone() };
+        let workflow = Arc::new(ShortWorkflow::new(parts.clone()));
+        let config = EngineConfig { db, scratch, slots, reconcile_every, faults };
+        let engine = Engine::start(config, stores, vec![workflow]).await?;
+        Ok(Runner { engine, parts })
+    }
+
     /// Validates a script and stores the files that it names. Nothing is spoken or drawn yet.
-    pub async fn prepare(&self, document: &Document, options: &ShortOptions, files: &Files) -> Result<Short>;
-    /// Stores the job and starts it; submitting the same again resumes it.
-    pub async fn submit(&self, short: Short) -> Result<Submitted>;
+    ///
+    /// # Errors
+    /// `InvalidScript` with a place for what the script gets wrong; `UnknownName`, `InvalidInput` or
+    /// `Limit` for an option; `Storage`, `DiskFull` or `ToolMissing`.
+    pub async fn prepare(
+        &self,
+        document: &Document,
+        options: &ShortOptions,
+        files: &Files,
+    ) -> Result<Short> {
+        prepare::short(&self.parts, document, options, files).await
+    }
+
+    /// Stores the job and starts it. The same job again is found, and resumed if it had failed or been
+    /// cancelled; its finished steps are not redone.
+    ///
+    /// # Errors
+    /// `Interrupted` at shutdown; `Storage` or `DiskFull`.
+    pub async fn submit(&self, short: Short) -> Result<Submitted> {
+        let id = short.id();
+        let (new, state) = self.engine.submit(KIND, &id, short.to_value()).await?;
+        Ok(Submitted { id, new, state })
+    }
+
     /// The job's row.
-    pub async fn job(&self, id: &JobId) -> Result<Job>;
+    ///
+    /// # Errors
+    /// `NotFound` or `Storage`.
+    pub async fn job(&self, id: &JobId) -> Result<Job> {
+        self.engine.job(id).await
+    }
+
     /// Stored events after `after` (all for `None`), then live ones, until the job is over.
-    pub fn events(&self, id: &JobId, after: Option<u64>) -> impl Stream<Item = Result<JobEvent>> + Send + 'static;
+    pub fn events(
+        &self,
+        id: &JobId,
+        after: Option<u64>,
+    ) -> impl Stream<Item = Result<JobEvent>> + Send + use<> {
+        self.engine.events(id, after)
+    }
+
     /// Waits until the job is over.
-    pub async fn wait(&self, id: &JobId) -> Result<Job>;
+    ///
+    /// # Errors
+    /// `NotFound` or `Storage`; `Interrupted` if the runner shuts down first.
+    pub async fn wait(&self, id: &JobId) -> Result<Job> {
+        self.engine.wait(id).await
+    }
+
     /// Stops the job; returns when its steps have stopped. Submitting it again resumes it.
-    pub async fn cancel(&self, id: &JobId) -> Result<()>;
-    /// Finished outputs so far: `video.mp4`, `captions.srt`, `captions.vtt`, `thumbnail.jpg`,
-    /// `report.json` when it succeeded.
-    pub async fn artifacts(&self, id: &JobId) -> Result<Vec<Artifact>>;
-    /// Writes the finished outputs as `<stem>.mp4`, `.srt`, `.vtt`, `.jpg`, `.json` into `dir`.
-    pub async fn export(&self, id: &JobId, dir: &Path, stem: &str) -> Result<Vec<PathBuf>>;
-    /// Stops the steps and the engine; unfinished jobs go on at the next start.
-    pub async fn shutdown(&self);
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` if the job is over already, unless it was cancelled before.
+    pub async fn cancel(&self, id: &JobId) -> Result<()> {
+        self.engine.cancel(id).await
+    }
+
+    /// Outputs of the steps finished so far. Those of a finished job include `video.mp4`,
+    /// `captions.srt`, `captions.vtt`, `thumbnail.jpg` and `report.json`.
+    ///
+    /// # Errors
+    /// `NotFound` or `Storage`.
+    pub async fn artifacts(&self, id: &JobId) -> Result<Vec<Artifact>> {
+        self.engine.artifacts(id).await
+    }
+
+    /// Stops the steps and the engine; unfinished jobs go on at the next start. Calling it again is
+    /// harmless.
+    pub async fn shutdown(&self) {
+        self.engine.shutdown().await;
+    }
 }

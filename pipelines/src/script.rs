@@ -97,7 +97,7 @@ pub enum Music {
 }
 
 /// The moods that are built in.
-pub const MOODS: &[&str] = &["calm", "warm", "bright", "tense"];
+pub const MOODS: &[&str] = &["calm", "curious", "bright", "tense"];
 
 impl From<String> for Music {
     /// `none` and the moods are words; anything else is a path.

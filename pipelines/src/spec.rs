@@ -1,9 +1,12 @@
 //! The validated job: every name resolved, every file hashed and stored, nothing left to guess.
 
+use crate::error::{ErrorKind, PipelineError, Result};
 use crate::preset::Preset;
 use crate::report::ModelFact;
+use crate::runner::JobId;
 use crate::script::Music;
 use reelsmith_inference_core::ModelId;
+use reelsmith_storage::Digest;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -28,8 +31,38 @@ pub struct ShortOptions {
     pub style: Option<String>,
     /// Longest video to accept, in seconds; up to the platform's limit.
     pub max_seconds: Option<f64>,
-    /// Speed of x264, from `ultrafast` to `placebo`.
+    /// Speed of x264, from `ultrafast` to `veryslow`.
     pub encoder_speed: Option<String>,
+}
+
+impl Short {
+    /// The job's identity: the same spec is the same job.
+    pub fn id(&self) -> JobId {
+        let bytes = serde_json::to_vec(self).expect("strings, numbers and lists are always JSON");
+        let digest = Digest::of(&bytes).to_string();
+        JobId(format!("{}-{}", crate::workflows::short::KIND, &digest[..32]))
+    }
+
+    /// Reads a stored spec.
+    ///
+    /// # Errors
+    /// `InvalidInput` if this program did not write it.
+    pub fn from_value(spec: &serde_json::Value) -> Result<Self> {
+        let stale = |why: String| {
+            let message = format!("the stored job cannot be run by this version ({why}); submit its script again");
+            PipelineError::new(ErrorKind::InvalidInput, message)
+        };
+        let version = spec["version"].as_u64().unwrap_or(0);
+        if version != u64::from(SPEC_VERSION) {
+            return Err(stale(format!("its spec has version {version}, this program writes {SPEC_VERSION}")));
+        }
+        Self::deserialize(spec).map_err(|e| stale(e.to_string()))
+    }
+
+    /// The spec as it is stored.
+    pub fn to_value(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("strings, numbers and lists are always JSON")
+    }
 }
 
 /// Which files a script may name.

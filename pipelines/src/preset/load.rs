@@ -155,7 +155,7 @@ fn rules(preset: &Preset) -> std::result::Result<(), String> {
     Ok(())
 }
 
-/// x264's own names, slowest last (x264 --help, "preset").
+/// Names of x264 (`x264 --help`, "preset"), slowest last; `placebo` is left out for want of any gain.
 const SPEEDS: &[&str] = &[
     "ultrafast",
     "superfast",

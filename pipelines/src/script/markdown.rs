@@ -414,7 +414,10 @@ pub(super) fn check(document: &Document) -> Result<(), ScriptError> {
             return Err(document.error(Field::Scene(number), "this scene says nothing", expected));
         }
         if words > limits::SCENE_WORDS {
-            let expected = format!("at most {} words; `## ` starts the next scene", limits::SCENE_WORDS);
+            let expected = format!(
+                "at most {} words a scene (a video of 60 s holds about 170); `## ` starts the next scene",
+                limits::SCENE_WORDS
+            );
             return Err(document.error(
                 Field::Text(number),
                 format!("this scene has {words} words"),

@@ -143,6 +143,12 @@ fn json_mistakes_are_named_by_line_and_column() {
 }
 
 #[test]
+fn the_moods_are_those_that_can_be_composed() {
+    let composed = reelsmith_media::sound::Mood::ALL.map(|mood| mood.name());
+    assert_eq!(MOODS, composed);
+}
+
+#[test]
 fn limits_hold() {
     let long = "word ".repeat(limits::SCENE_WORDS + 1);
     assert!(error(&long).message.contains("201 words"));

@@ -1,0 +1,61 @@
+//! The steps of a Short: plain async functions that read earlier steps' artifacts and store their own.
+
+pub(crate) mod captions;
+mod looks;
+pub(crate) mod pictures;
+pub(crate) mod report;
+pub(crate) mod sound;
+pub(crate) mod thumbnail;
+pub(crate) mod video;
+pub(crate) mod voice;
+
+use crate::engine::StepContext;
+use crate::error::{ErrorKind, PipelineError, Result};
+use crate::events::Stage;
+use crate::spec::Short;
+use crate::timing::{Schedule, Spoken};
+use crate::workflows::short::voice_stage;
+use reelsmith_storage::{Artifact, StepRecord};
+use serde_json::{Value, json};
+
+/// How an artifact was made: step and version, what went in by hash, and with which parameters.
+///
+/// `version` is raised when the step's code changes what it makes.
+fn recipe(step: &str, version: u32, inputs: &[&Artifact], parameters: Value) -> Value {
+    let inputs: Vec<Value> =
+        inputs.iter().map(|input| json!({ "name": input.name, "sha256": input.digest.to_string() })).collect();
+    json!({ "step": step, "version": version, "inputs": inputs, "parameters": parameters })
+}
+
+/// The output of that name.
+fn output<'a>(record: &'a StepRecord, name: &str) -> Result<&'a Artifact> {
+    record.outputs.iter().find(|artifact| artifact.name == name).ok_or_else(|| {
+        PipelineError::new(ErrorKind::Internal, format!("step {} has no output `{name}`", record.name))
+    })
+}
+
+/// Records of a stage, one per scene.
+async fn records(context: &StepContext, stage: &Stage) -> Result<Vec<StepRecord>> {
+    let mut records = Vec::new();
+    for step in stage.steps() {
+        records.push(context.record(&step).await?);
+    }
+    Ok(records)
+}
+
+/// What was spoken in each scene, and the artifacts that say so.
+async fn spoken(context: &StepContext, short: &Short) -> Result<(Vec<Spoken>, Vec<Artifact>)> {
+    let (mut spoken, mut artifacts) = (Vec::new(), Vec::new());
+    for (scene, record) in records(context, &voice_stage(short)).await?.iter().enumerate() {
+        let artifact = output(record, &voice::words_name(scene))?;
+        spoken.push(context.read_json(artifact).await?);
+        artifacts.push(artifact.clone());
+    }
+    Ok((spoken, artifacts))
+}
+
+/// The time line of the video.
+fn schedule(short: &Short, spoken: &[Spoken]) -> Schedule {
+    let pauses: Vec<f64> = short.scenes.iter().map(|scene| scene.pause).collect();
+    Schedule::lay(spoken, &pauses, short.preset.video.fps)
+}

@@ -1,0 +1,85 @@
+//! Step `pictures/n`: one scene's picture, the given one if there is one, else a designed card.
+
+use super::looks::{Looks, frame};
+use super::recipe;
+use crate::engine::{Kept, StepContext, StepOutput};
+use crate::error::Result;
+use crate::report::{PictureFact, PictureMaker};
+use crate::spec::{GivenFile, Short};
+use reelsmith_media::cards::background;
+use reelsmith_media::picture;
+use reelsmith_storage::{Artifact, Digest};
+use serde_json::json;
+
+const VERSION: u32 = 1;
+
+/// The picture's name in the job, whatever its format.
+pub(super) fn name(scene: usize) -> String {
+    format!("picture-{scene:03}")
+}
+
+/// Gets the picture of scene `scene`.
+///
+/// Output: `picture-NNN`, a JPEG, PNG or WebP as given, or a PNG. Detail: [`PictureFact`].
+pub(crate) async fn run(short: &Short, scene: usize, context: &StepContext) -> Result<StepOutput> {
+    context.progress(0, 1, "pictures")?;
+    let (artifact, fact) = match &short.scenes[scene].picture {
+        Some(given) => self::given(given, scene, context).await?,
+        None => card(short, scene, context).await?,
+    };
+    let detail = serde_json::to_value(fact).expect("texts are always JSON");
+    Ok(StepOutput { artifacts: vec![artifact], detail })
+}
+
+/// The bytes stay what they are; they are decoded once, so that a fault shows here.
+async fn given(given: &GivenFile, scene: usize, context: &StepContext) -> Result<(Artifact, PictureFact)> {
+    let digest: Digest = given.sha256.parse()?;
+    let path = context.fetch(&digest, "given").await?;
+    context.blocking(move || Ok(picture::load(&path).map(drop)?)).await?;
+    let fact = PictureFact {
+        source: PictureMaker::Given,
+        why: format!("the script names `{}`", given.name),
+        sha256: given.sha256.clone(),
+        motif: None,
+    };
+    let parameters = json!({ "given": given });
+    let artifact = Artifact {
+        digest,
+        bytes: given.bytes,
+        media_type: "image/*".into(),
+        name: name(scene),
+        recipe: recipe("pictures", VERSION, &[], parameters),
+    };
+    Ok((artifact, fact))
+}
+
+async fn card(short: &Short, scene: usize, context: &StepContext) -> Result<(Artifact, PictureFact)> {
+    let out = context.dir().join("card.png");
+    let (path, of) = (out.clone(), short.clone());
+    let (motif, palette) = context
+        .blocking(move || {
+            let looks = Looks::new(&of)?;
+            background(&looks.card(scene, frame(&of)))?.save_png(&path)?;
+            Ok((looks.motif(scene), looks.style.palette.clone()))
+        })
+        .await?;
+    let wanted = &short.scenes[scene];
+    let parameters = json!({
+        "heading": wanted.heading, "text": wanted.text, "prompt": wanted.prompt, "seed": short.seed,
+        "palette": palette, "motif": motif, "frame": frame(short), "scene": scene,
+    });
+    let recipe = recipe("pictures", VERSION, &[], parameters);
+    let kept = Kept { name: name(scene), media_type: "image/png", recipe: &recipe };
+    let artifact = context.keep_file(&out, kept).await?;
+    let why = match wanted.prompt {
+        Some(_) => "the script describes a picture, and no text-to-image model is installed",
+        None => "the script names no picture",
+    };
+    let fact = PictureFact {
+        source: PictureMaker::Card,
+        why: why.into(),
+        sha256: artifact.digest.to_string(),
+        motif: Some(motif),
+    };
+    Ok((artifact, fact))
+}

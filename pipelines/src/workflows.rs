@@ -1,0 +1,3 @@
+//! What kinds of job there are.
+
+pub mod short;
