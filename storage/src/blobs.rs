@@ -59,9 +59,15 @@ impl Blobs {
     /// # Errors
     /// `Denied`, `NotFound` or `Unavailable`, as for [`Blobs::open`].
     pub async fn check(&self) -> Result<()> {
-        use futures::TryStreamExt;
-        let first = self.store.list(Some(&Location::from("sha256/00"))).try_next().await;
-        first.map(drop).map_err(|error| StorageError::object(format_args!("list {}", self.place), error))
+        // Reading what is not there tells wrong credentials, a missing bucket and a missing object
+        // apart; listing does not.
+        let Err(error) = self.store.get(&Location::from("sha256/probe")).await else { return Ok(()) };
+        let missing = matches!(error, object_store::Error::NotFound { .. });
+        // The code by which S3 names the cause ("Error responses" in its API reference).
+        if missing && !error.to_string().contains("NoSuchBucket") {
+            return Ok(());
+        }
+        Err(StorageError::object(format_args!("open {}", self.place), error))
     }
 
     /// How many bytes the object has; none if there is no such object.
