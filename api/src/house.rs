@@ -105,7 +105,7 @@ impl House {
             versions: Versions {
                 reelsmith: env!("CARGO_PKG_VERSION").to_owned(),
                 ffmpeg: ffmpeg.version().to_owned(),
-                onnxruntime: reelsmith_inference::runtime::version().unwrap_or_default(),
+                onnxruntime: library.runtime_title(),
             },
         };
         let runner = Runner::start(runner_config(config), parts).await.map_err(pipeline_failure)?;

@@ -169,6 +169,13 @@ impl Library {
         Err(Failure::failed(format!("{} names no runtime for this platform", self.voice_model)))
     }
 
+    /// What the runtime is called, with its version.
+    pub fn runtime_title(&self) -> String {
+        let needed = self.for_short();
+        let mut models = needed.iter().filter_map(|id| self.catalogue().get(id).ok());
+        models.find(|model| model.kind == Kind::Runtime).map_or_else(String::new, |model| model.title.clone())
+    }
+
     /// The font files, checked. Reads whole files where they changed: not for an async thread.
     ///
     /// # Errors

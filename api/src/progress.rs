@@ -101,7 +101,7 @@ impl Reporter {
     pub fn job(&self, id: &JobId) {
         match self.teller.style {
             Style::Json => self.teller.json(&json!({"kind": "job", "job": id})),
-            _ => self.teller.note(&format!("job {id}")),
+            _ => self.teller.note(&format!("job {}", id.0)),
         }
     }
 

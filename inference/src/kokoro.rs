@@ -19,6 +19,8 @@ use session::Acoustic;
 use std::path::Path;
 use voices::Voices;
 
+pub use voices::language;
+
 /// Samples a second.
 pub const SAMPLE_RATE: u32 = 24_000;
 

@@ -49,7 +49,8 @@ async fn make(
 ) -> Outcome {
     let beside = args.script.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let files = Files::Beside(beside.to_path_buf());
-    let prepared = house.runner.prepare(document, &options(args), &files);
+    let options = options(args);
+    let prepared = house.runner.prepare(document, &options, &files);
     let short = tokio::select! {
         short = prepared => short.map_err(pipeline_failure)?,
         () = context.cancel.cancelled() => return Err(Failure::cancelled(format!("cancelled; {RESUME}"))),

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use reelsmith_pipelines::script::{self, Music};
 use reelsmith_pipelines::{Document, Files, JobId, ShortOptions};
 use reelsmith_storage::{Job, JobState, ListJobs};

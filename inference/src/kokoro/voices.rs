@@ -97,8 +97,8 @@ fn read(path: &Path) -> Result<Vec<f32>> {
 }
 
 /// The language a voice was trained on, from the first letter of its name (VOICES.md of
-/// hexgrad/Kokoro-82M).
-fn language(voice: &str) -> &'static str {
+/// hexgrad/Kokoro-82M), as a BCP 47 tag.
+pub fn language(voice: &str) -> &'static str {
     match voice.as_bytes().first() {
         Some(b'b') => "en-GB",
         Some(b'e') => "es",
