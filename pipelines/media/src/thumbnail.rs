@@ -1,1 +1,166 @@
-//! Being laid.
+//! Thumbnails: a picture, a veil for contrast, and the title as large as it goes.
+
+use std::io::Write;
+use std::path::Path as FilePath;
+
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
+use tiny_skia::{PathBuilder, Rect};
+
+use crate::cards::CardStyle;
+use crate::cards::heading::{self, Box2, Heading};
+use crate::cards::palette::Palette;
+use crate::cards::scrim;
+use crate::encode::{publish, temporary};
+use crate::picture::Picture;
+use crate::typeset::Fonts;
+use crate::typeset::colour::Rgb;
+use crate::typeset::raster::{Layer, Soft, rounded};
+use crate::{ErrorKind, MediaError, Result};
+
+/// Draws a thumbnail of `width` x `height` pixels (64 to 4096 a side, even): `base` cropped to
+/// fill it, the title on the left of a wide one, at the top of a tall one.
+///
+/// An empty title leaves the picture as it is. Fails with `InvalidInput` for an unknown palette
+/// or font, or a size out of range.
+pub fn thumbnail(
+    base: &Picture,
+    title: &str,
+    fonts: &mut Fonts,
+    style: &CardStyle,
+    seed: u64,
+    (width, height): (u32, u32),
+) -> Result<Picture> {
+    let allowed = 64..=4096;
+    if !allowed.contains(&width) || !allowed.contains(&height) || width % 2 + height % 2 > 0 {
+        let message = format!("a thumbnail of {width}x{height} cannot be drawn; give even sides of 64 to 4096 pixels");
+        return Err(MediaError::new(ErrorKind::InvalidInput, message));
+    }
+    let palette = style.colours(seed)?;
+    let family = if style.title_font == "auto" { palette.face } else { &style.title_font };
+    let mut out = base.cover(width, height);
+    let (w, h) = (width as f32, height as f32);
+    let Some(set) = heading::set(fonts, title, family, &room((w, h)))? else { return Ok(out) };
+    let set = centred(set, (w, h));
+    let mut layer = Layer::covering([0.0, 0.0, w, h], (width, height)).ok_or_else(|| {
+        MediaError::new(ErrorKind::Limit, format!("no memory for a thumbnail of {width}x{height}"))
+    })?;
+    letters(&mut layer, &set, &palette, w.min(h) / 1000.0);
+    veil(&mut out, &set, &palette);
+    layer.over(&mut out);
+    Ok(out)
+}
+
+fn room((w, h): (f32, f32)) -> Box2 {
+    let u = w.min(h) / 1000.0;
+    let wide = w > h;
+    Box2 {
+        left: 0.055 * w,
+        top: 0.085 * h,
+        width: if wide { 0.56 * w } else { 0.86 * w },
+        height: if wide { 0.76 * h } else { 0.36 * h },
+        smallest: 60.0 * u,
+        largest: if wide { 215.0 } else { 165.0 } * u,
+        lines: 4,
+    }
+}
+
+/// In a wide thumbnail the block stands in the middle of the height.
+fn centred(mut set: Heading, (w, h): (f32, f32)) -> Heading {
+    if w <= h {
+        return set;
+    }
+    let down = h / 2.0 - (set.bounds[1] + set.bounds[3]) / 2.0 - 0.012 * h;
+    for path in set.plain.iter_mut().chain(&mut set.stressed) {
+        if let Some(moved) = crate::typeset::moved(path, 0.0, down) {
+            *path = moved;
+        }
+    }
+    set.bounds[1] += down;
+    set.bounds[3] += down;
+    set
+}
+
+fn letters(layer: &mut Layer, set: &Heading, palette: &Palette, u: f32) {
+    let dark = palette.is_dark();
+    for path in &set.plain {
+        layer.fill(path, palette.ink, 1.0);
+    }
+    for path in &set.stressed {
+        layer.fill(path, palette.accent, 1.0);
+    }
+    let under = set.bounds[3] + 44.0 * u;
+    let rule = Rect::from_ltrb(set.bounds[0], under, set.bounds[0] + 150.0 * u, under + 14.0 * u);
+    if let Some(rule) = rule.and_then(|rect| rounded(rect, 7.0 * u)) {
+        layer.fill(&rule, palette.accent, 1.0);
+    }
+    let mut all = PathBuilder::new();
+    set.plain.iter().chain(&set.stressed).for_each(|path| all.push_path(path));
+    if let (true, Some(path)) = (dark, all.finish()) {
+        let soft = Soft { colour: palette.deep, opacity: 0.75, sigma: 22.0 * u, drop: 10.0 * u, grow: 4.0 * u };
+        layer.shadow(&path, &soft);
+    }
+}
+
+/// Darkens (or lightens, for dark type) the side of the picture where the title stands.
+fn veil(picture: &mut Picture, set: &Heading, palette: &Palette) {
+    let (w, h) = (picture.width as f32, picture.height as f32);
+    let colour = if palette.is_dark() { palette.deep } else { palette.sky[0] };
+    let behind = scrim::behind(picture, (w, h), set.bounds);
+    let needed = [palette.ink, palette.accent].map(|ink| {
+        let wanted = if ink == palette.accent { 3.0 } else { scrim::WANTED };
+        scrim::opacity(ink, colour, behind, wanted)
+    });
+    // A touch of veil even where contrast suffices: the title should own its side.
+    let most = needed[0].max(needed[1]).max(0.28);
+    let wide = w > h;
+    let (full, end) = if wide { (set.bounds[2], set.bounds[2] + 0.24 * w) } else { (set.bounds[3], set.bounds[3] + 0.2 * h) };
+    let row_len = picture.width as usize * 3;
+    for (y, row) in picture.rgb.chunks_exact_mut(row_len).enumerate() {
+        for (x, px) in row.chunks_exact_mut(3).enumerate() {
+            let along = if wide { x as f32 } else { y as f32 };
+            let t = ((along - full) / (end - full)).clamp(0.0, 1.0);
+            let a = most * (1.0 - t * t * (3.0 - 2.0 * t));
+            blend(px, colour, a);
+        }
+    }
+}
+
+fn blend(px: &mut [u8], Rgb(colour): Rgb, a: f32) {
+    for (own, c) in px.iter_mut().zip(colour) {
+        *own = (f32::from(*own) + (f32::from(c) - f32::from(*own)) * a + 0.5) as u8;
+    }
+}
+
+/// Writes a JPEG of at most `max_bytes` under its final name, at the best quality that fits.
+///
+/// Fails with `Limit` when even quality 30 is larger, `DiskFull` or `Io` when writing fails;
+/// nothing is left half-written.
+pub fn write_jpeg_under(picture: &Picture, max_bytes: u64, path: &FilePath) -> Result<()> {
+    for quality in [95, 92, 88, 84, 78, 70, 60, 45, 30] {
+        let bytes = jpeg(picture, quality)?;
+        if bytes.len() as u64 <= max_bytes {
+            return write_whole(&bytes, path);
+        }
+    }
+    let (w, h) = (picture.width, picture.height);
+    Err(MediaError::new(
+        ErrorKind::Limit,
+        format!("a JPEG of {w}x{h} does not fit in {max_bytes} bytes; allow more or make the picture smaller"),
+    ))
+}
+
+fn jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, quality)
+        .encode(&picture.rgb, picture.width, picture.height, ExtendedColorType::Rgb8)
+        .map_err(|e| MediaError::new(ErrorKind::InvalidInput, "the picture cannot be stored as JPEG").with_source(e))?;
+    Ok(bytes)
+}
+
+fn write_whole(bytes: &[u8], path: &FilePath) -> Result<()> {
+    let failed = |error| MediaError::io(format!("write the thumbnail {}", path.display()), error);
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(FilePath::new("."));
+    let mut file = temporary(folder, path).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| publish(file, path)).map_err(failed)
+}

@@ -5,7 +5,7 @@ use tiny_skia::{FilterQuality, Path, PathBuilder, Pixmap, PixmapPaint, Rect, Tra
 use super::{CaptionStyle, Cue, Highlight, SafeZone};
 use crate::Result;
 use crate::typeset::colour::Rgb;
-use crate::typeset::raster::{Layer, Soft};
+use crate::typeset::raster::{Layer, Soft, rounded};
 use crate::typeset::{Face, Fonts, fit, moved};
 
 /// Distance of the two baselines, in ems.
@@ -220,26 +220,6 @@ fn pill([left, top, right, bottom]: [f32; 4], size: f32) -> Option<Path> {
         bottom + PILL.2 * size,
     )?;
     rounded(rect, 0.24 * size)
-}
-
-/// A rectangle with round corners.
-pub(crate) fn rounded(rect: Rect, radius: f32) -> Option<Path> {
-    let r = radius.min(rect.width() / 2.0).min(rect.height() / 2.0);
-    // Control length of a cubic quarter circle.
-    let k = r * (1.0 - 0.552_284_8);
-    let (l, t, w, h) = (rect.left(), rect.top(), rect.right(), rect.bottom());
-    let mut path = PathBuilder::new();
-    path.move_to(l + r, t);
-    path.line_to(w - r, t);
-    path.cubic_to(w - k, t, w, t + k, w, t + r);
-    path.line_to(w, h - r);
-    path.cubic_to(w, h - k, w - k, h, w - r, h);
-    path.line_to(l + r, h);
-    path.cubic_to(l + k, h, l, h - k, l, h - r);
-    path.line_to(l, t + r);
-    path.cubic_to(l, t + k, l + k, t, l + r, t);
-    path.close();
-    path.finish()
 }
 
 /// The finished state seen `by` times as large about its centre, and fainter: a frame of the entrance.

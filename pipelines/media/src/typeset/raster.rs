@@ -1,11 +1,13 @@
 //! Paints outlines into a small RGBA layer and turns the layer into an [`Overlay`].
 
 use tiny_skia::{
-    Color, FillRule, LineCap, LineJoin, Mask, Paint, Path, Pixmap, PremultipliedColorU8, Stroke, Transform,
+    Color, FillRule, LineCap, LineJoin, Mask, Paint, Path, PathBuilder, Pixmap, PremultipliedColorU8, Rect,
+    Stroke, Transform,
 };
 
 use super::colour::Rgb;
 use crate::overlay::Overlay;
+use crate::picture::Picture;
 
 /// A transparent picture that outlines are painted into, in frame coordinates.
 pub(crate) struct Layer {
@@ -96,6 +98,43 @@ impl Layer {
         }
     }
 
+    /// Lays a veil beneath everything: even down to `full` (frame pixels), then fading over `fade`.
+    pub(crate) fn veil(&mut self, colour: Rgb, opacity: f32, (full, fade): (f32, f32)) {
+        let width = self.pixels.width() as usize;
+        let top = self.y as f32;
+        for (y, row) in self.pixels.pixels_mut().chunks_exact_mut(width).enumerate() {
+            let t = ((top + y as f32 - full) / fade.max(1.0)).clamp(0.0, 1.0);
+            let even = opacity * 255.0 * (1.0 - t * t * (3.0 - 2.0 * t));
+            for pixel in row {
+                let a = even * (255.0 - f32::from(pixel.alpha())) / 255.0;
+                let alpha = (f32::from(pixel.alpha()) + a + 0.5).min(255.0) as u8;
+                let mix = |own: u8, c: u8| ((f32::from(own) + f32::from(c) * a / 255.0 + 0.5) as u8).min(alpha);
+                let [r, g, b] = colour.0;
+                *pixel = PremultipliedColorU8::from_rgba(
+                    mix(pixel.red(), r),
+                    mix(pixel.green(), g),
+                    mix(pixel.blue(), b),
+                    alpha,
+                )
+                .expect("each component was limited to alpha");
+            }
+        }
+    }
+
+    /// Blends the layer over an 8-bit picture, in place.
+    pub(crate) fn over(&self, picture: &mut Picture) {
+        let (w, pw) = (self.pixels.width() as usize, picture.width as usize);
+        for (y, row) in self.pixels.pixels().chunks_exact(w).enumerate() {
+            let start = ((self.y as usize + y) * pw + self.x as usize) * 3;
+            for (src, dst) in row.iter().zip(picture.rgb[start..start + w * 3].chunks_exact_mut(3)) {
+                let rest = 255 - u32::from(src.alpha());
+                let put = |own: u8, c: u8| (u32::from(c) + (u32::from(own) * rest + 127) / 255).min(255) as u8;
+                let mixed = [put(dst[0], src.red()), put(dst[1], src.green()), put(dst[2], src.blue())];
+                dst.copy_from_slice(&mixed);
+            }
+        }
+    }
+
     /// The layer as an overlay, cropped to what is visible; `None` when nothing is.
     pub(crate) fn overlay(&self) -> Option<Overlay> {
         let (w, h) = (self.pixels.width() as usize, self.pixels.height() as usize);
@@ -164,6 +203,26 @@ fn to_yuv(data: &[u8], stride: usize, (left, top): (usize, usize), out: &mut Ove
             out.chroma_alpha.push((a + 0.5) as u8);
         }
     }
+}
+
+/// A rectangle with round corners.
+pub(crate) fn rounded(rect: Rect, radius: f32) -> Option<Path> {
+    let r = radius.min(rect.width() / 2.0).min(rect.height() / 2.0);
+    // Control length of a cubic quarter circle.
+    let k = r * (1.0 - 0.552_284_8);
+    let (l, t, w, h) = (rect.left(), rect.top(), rect.right(), rect.bottom());
+    let mut path = PathBuilder::new();
+    path.move_to(l + r, t);
+    path.line_to(w - r, t);
+    path.cubic_to(w - k, t, w, t + k, w, t + r);
+    path.line_to(w, h - r);
+    path.cubic_to(w, h - k, w - k, h, w - r, h);
+    path.line_to(l + r, h);
+    path.cubic_to(l + k, h, l, h - k, l, h - r);
+    path.line_to(l, t + r);
+    path.cubic_to(l, t + k, l + k, t, l + r, t);
+    path.close();
+    path.finish()
 }
 
 fn solid(colour: Rgb, opacity: f32) -> Paint<'static> {

@@ -1,5 +1,5 @@
 //! What the tests of type and pictures share: the bundled fonts, frames to draw on, blending.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 use std::path::PathBuf;
 
