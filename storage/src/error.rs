@@ -147,3 +147,21 @@ fn sqlite_kind(code: i32) -> ErrorKind {
         _ => ErrorKind::Unavailable,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// What the kernel answers when a disk is full.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_found_under_the_stores_own_error() {
+        let full =
+            std::fs::File::options().write(true).open("/dev/full").unwrap().write_all(b"x").unwrap_err();
+        let wrapped = object_store::Error::Generic { store: "test", source: Box::new(full) };
+        let error = StorageError::object("write an object", wrapped);
+        assert_eq!(error.kind(), ErrorKind::DiskFull);
+        assert!(error.to_string().contains("free some space"), "{error}");
+    }
+}

@@ -147,3 +147,46 @@ impl Jobs for SqliteStore {
         self.number_in(state).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    async fn store() -> (tempfile::TempDir, SqliteStore) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("rows.db")).await.unwrap();
+        (folder, store)
+    }
+
+    fn new_job(id: &str) -> NewJob {
+        NewJob { id: id.into(), kind: "short".into(), spec: json!("x".repeat(2000)), tenant: None }
+    }
+
+    #[tokio::test]
+    async fn a_commit_waits_for_the_disk() {
+        let (_folder, store) = store().await;
+        let pragma = |name: &'static str| sqlx::query_scalar::<_, String>(name).fetch_one(&store.writer);
+        assert_eq!(pragma("SELECT synchronous || '' FROM pragma_synchronous").await.unwrap(), "2", "FULL");
+        assert_eq!(pragma("SELECT foreign_keys || '' FROM pragma_foreign_keys").await.unwrap(), "1");
+        assert_eq!(pragma("SELECT journal_mode FROM pragma_journal_mode").await.unwrap(), "wal");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_named_and_leaves_what_was_there() {
+        let (_folder, store) = store().await;
+        sqlx::query("PRAGMA max_page_count = 24").execute(&store.writer).await.unwrap();
+        let mut kept = 0;
+        let error = loop {
+            match store.create(new_job(&format!("job-{kept}"))).await {
+                Ok(_) => kept += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::DiskFull, "{error}");
+        assert!(error.to_string().contains("free some space"), "{error}");
+        assert_eq!(store.unfinished().await.unwrap().len(), kept);
+        sqlx::query("PRAGMA max_page_count = 10000").execute(&store.writer).await.unwrap();
+        store.create(new_job("afterwards")).await.unwrap();
+    }
+}

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 /// Runs every case. They share the store, and use different jobs.
 pub(crate) async fn conforms(jobs: &dyn Jobs) {
     a_job_comes_back_as_it_was_given(jobs).await;
+    numbers_keep_every_bit(jobs).await;
     an_id_is_created_once_whoever_is_first(jobs).await;
     only_legal_changes_are_made(jobs).await;
     the_error_goes_with_the_state(jobs).await;
@@ -68,6 +69,15 @@ async fn a_job_comes_back_as_it_was_given(jobs: &dyn Jobs) {
     let age = time::OffsetDateTime::now_utc() - job.created;
     assert!(age >= time::Duration::ZERO && age < time::Duration::minutes(1), "created {age} ago");
     assert_eq!(jobs.get("as-given_1.0").await.unwrap(), Some(job));
+}
+
+async fn numbers_keep_every_bit(jobs: &dyn Jobs) {
+    // Every exponent, and fractions without a pattern.
+    let bits = (1..2000u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let numbers: Vec<f64> = bits.map(f64::from_bits).filter(|number| number.is_finite()).collect();
+    let spec = json!(numbers);
+    jobs.create(NewJob { spec: spec.clone(), ..new_job("numbers") }).await.unwrap();
+    assert!(jobs.get("numbers").await.unwrap().unwrap().spec == spec);
 }
 
 async fn an_id_is_created_once_whoever_is_first(jobs: &dyn Jobs) {
