@@ -93,7 +93,7 @@ pub enum AudioCodec {
 pub struct AudioRules {
     /// Encoding of the sound.
     pub codec: AudioCodec,
-    /// Bits a second; 32,000 to 512,000.
+    /// Bits a second; 64,000 to 320,000.
     pub bitrate_bps: u32,
     /// Samples a second; 48,000.
     pub sample_rate: u32,
@@ -141,9 +141,9 @@ pub struct CaptionRules {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CoverRules {
-    /// Pixels; 16 to 7680.
+    /// Pixels; even, 64 to 4096.
     pub width: u32,
-    /// Pixels; 16 to 7680.
+    /// Pixels; even, 64 to 4096.
     pub height: u32,
     /// The file must be smaller than this.
     pub max_bytes: u64,

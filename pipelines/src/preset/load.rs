@@ -110,7 +110,7 @@ fn check(preset: &Preset) -> std::result::Result<(), String> {
     within("video.bitrate_bps", video.bitrate_bps as f64, 100e3, 200e6)?;
     within("video.crossfade_s", video.crossfade_s, 0.0, 2.0)?;
     encoder_speed(&video.encoder_speed)?;
-    within("audio.bitrate_bps", f64::from(audio.bitrate_bps), 32e3, 512e3)?;
+    within("audio.bitrate_bps", f64::from(audio.bitrate_bps), 64e3, 320e3)?;
     ensure(audio.sample_rate == 48_000, "audio.sample_rate", "48000", audio.sample_rate)?;
     ensure(audio.channels == 2, "audio.channels", "2", audio.channels)?;
     within("audio.lufs", audio.lufs, -40.0, -5.0)?;
@@ -126,11 +126,27 @@ fn check(preset: &Preset) -> std::result::Result<(), String> {
     ] {
         within(key, f64::from(fraction), 0.0, 0.4)?;
     }
-    within("cover.width", f64::from(cover.width), 16.0, 7680.0)?;
-    within("cover.height", f64::from(cover.height), 16.0, 7680.0)?;
+    for (key, pixels) in [("cover.width", cover.width), ("cover.height", cover.height)] {
+        within(key, f64::from(pixels), 64.0, 4096.0)?;
+        ensure(pixels % 2 == 0, key, "an even number of pixels", pixels)?;
+    }
     within("cover.max_bytes", cover.max_bytes as f64, 10e3, 1e9)?;
     within("file.max_bytes", file.max_bytes as f64, 1e6, 1e13)?;
+    look(preset)?;
     rules(preset)
+}
+
+fn look(preset: &Preset) -> std::result::Result<(), String> {
+    let mut palettes = reelsmith_media::cards::palette_names();
+    palettes.push("auto");
+    let music: Vec<&str> = crate::script::MOODS.iter().copied().chain(["none"]).collect();
+    for (key, name, known) in
+        [("style.palette", &preset.style.palette, palettes), ("style.music", &preset.style.music, music)]
+    {
+        let expected = format!("a name that exists; {}", names::hint(name, known.iter().copied()));
+        ensure(known.contains(&name.as_str()), key, &expected, format_args!("`{name}`"))?;
+    }
+    Ok(())
 }
 
 /// Every rule says when and where it was read.
@@ -248,6 +264,7 @@ mod tests {
             ("as_of = \"2026-11-21\"", "as_of = \"recently\"", "rule.as_of"),
             ("source = \"house\"", "source = \"somebody\"", "rule.source"),
             ("encoder_speed = \"medium\"", "encoder_speed = \"mediun\"", "did you mean `medium`?"),
+            ("palette = \"auto\"", "palette = \"autp\"", "did you mean `auto`?"),
             ("default_max_s = 180.0", "default_max_s = 500.0", "duration.default_max_s"),
             ("name = \"reels\"", "name = \"reel\"", "the file is `reels.toml`"),
         ];
