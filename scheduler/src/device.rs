@@ -36,9 +36,8 @@ impl Device {
             self.price();
             self.decide();
         }
-        for (model, resident) in self.residents.drain() {
-            unload(&model, resident);
-        }
+        let loaded: Vec<_> = self.residents.keys().cloned().collect();
+        loaded.iter().for_each(|model| self.unload(model));
         drop(self.engine);
         drop(ending);
     }
@@ -238,8 +237,9 @@ impl Device {
 
     /// Drops a resident, and only then gives its bytes back.
     fn unload(&mut self, model: &ModelId) {
-        if let Some(resident) = self.residents.remove(model) {
-            unload(model, resident);
+        let resident = self.residents.remove(model);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(resident))) {
+            tracing::error!(model = %model.0, message = message(&*panic), "unloading a model panicked");
         }
         let removed = self.shared.lock().ledger.remove(model);
         removed.expect("only idle residents of this thread are unloaded");
@@ -277,12 +277,6 @@ fn guarded<T>(
 
 fn is(error: &ScheduleError, kind: ErrorKind) -> bool {
     matches!(error, ScheduleError::Inference(error) if error.kind() == kind)
-}
-
-fn unload(model: &ModelId, resident: Resident) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(resident))) {
-        tracing::error!(model = %model.0, message = message(&*panic), "unloading a model panicked");
-    }
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

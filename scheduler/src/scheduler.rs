@@ -69,7 +69,7 @@ impl Scheduler {
             tokio::select! {
                 biased;
                 reply = &mut ticket.reply => {
-                    ticket.told(&progress);
+                    ticket.tell(&progress);
                     // A reply is dropped unsent only if the device's thread has ended.
                     return reply.unwrap_or(Err(ScheduleError::ShuttingDown));
                 }
@@ -79,7 +79,7 @@ impl Scheduler {
                         return Err(ScheduleError::Cancelled);
                     }
                 }
-                Ok(()) = ticket.progress.changed() => ticket.told(&progress),
+                Ok(()) = ticket.progress.changed() => ticket.tell(&progress),
             }
         }
     }
@@ -104,6 +104,7 @@ struct Ticket {
     id: u64,
     reply: oneshot::Receiver<Result<Speech, ScheduleError>>,
     progress: watch::Receiver<Option<Progress>>,
+    told: Option<Progress>,
     stop: CancelToken,
 }
 
@@ -119,13 +120,14 @@ impl Ticket {
         let stop = cancel.child_token();
         let line = Line { reply, progress, caller: cancel.clone(), stop: stop.clone() };
         let id = shared.admit(model, request, line)?;
-        Ok(Self { shared: Arc::clone(shared), id, reply: answered, progress: reported, stop })
+        Ok(Self { shared: Arc::clone(shared), id, reply: answered, progress: reported, told: None, stop })
     }
 
     /// Passes on the latest progress, if it has not been.
-    fn told(&mut self, progress: &impl Fn(Progress)) {
-        if self.progress.has_changed().unwrap_or(true) {
-            let latest = *self.progress.borrow_and_update();
+    fn tell(&mut self, progress: &impl Fn(Progress)) {
+        let latest = *self.progress.borrow_and_update();
+        if latest != self.told {
+            self.told = latest;
             latest.into_iter().for_each(progress);
         }
     }

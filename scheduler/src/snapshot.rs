@@ -71,10 +71,11 @@ pub struct QueuedRequest {
     pub seconds: f64,
 }
 
-/// Totals since the scheduler was started.
+/// Totals since the scheduler was started. Every request made is in the end one of completed, failed,
+/// cancelled or refused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Counters {
-    /// Requests taken into the queue.
+    /// Requests made, refused ones included.
     pub submitted: u64,
     /// Requests served.
     pub completed: u64,
@@ -86,7 +87,7 @@ pub struct Counters {
     pub refused_busy: u64,
     /// Requests refused because they could never fit.
     pub refused_too_large: u64,
-    /// Requests given back by a shutdown.
+    /// Requests refused or given back because of a shutdown.
     pub refused_closing: u64,
     /// Models loaded.
     pub loads: u64,

@@ -98,6 +98,7 @@ impl Shared {
         line: Line,
     ) -> Result<u64, ScheduleError> {
         let mut state = self.lock();
+        state.counters.submitted += 1;
         if state.closing.is_some() {
             state.counters.refused_closing += 1;
             return Err(ScheduleError::ShuttingDown);
@@ -112,7 +113,6 @@ impl Shared {
             state.counters.refused_busy += 1;
             return Err(self.busy(&state));
         }
-        state.counters.submitted += 1;
         state.last_id += 1;
         let id = state.last_id;
         state.queue.push(Entry {

@@ -1,0 +1,318 @@
+//! An engine whose models have chosen sizes and whose requests have chosen ends, with a meter of the
+//! memory that is really held, independent of the scheduler's ledger.
+
+use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, Voice};
+use reelsmith_inference_core::{
+    Control, Engine, ErrorKind, Footprint, InferenceError, ModelId, Progress, Resident, Result, Verdict,
+};
+use reelsmith_scheduler::{CancelToken, DeviceConfig, ScheduleError, Scheduler};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// How a load or a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum End {
+    #[default]
+    Done,
+    Fail,
+    Panic,
+    OutOfMemory,
+    /// Out-of-memory unless the model is alone on the device.
+    NeedsSpace,
+}
+
+/// A model of the double.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Model {
+    /// As the catalogue states it.
+    pub(crate) weights: u64,
+    pub(crate) peak: u64,
+    /// As the loaded model states it, where that differs.
+    pub(crate) exact: Option<u64>,
+    pub(crate) load: End,
+    pub(crate) gated_load: bool,
+    pub(crate) drop_panics: bool,
+    pub(crate) price_panics: bool,
+}
+
+/// A request of the double; it travels in the request's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Plan {
+    pub(crate) id: u64,
+    pub(crate) steps: u64,
+    pub(crate) peak: u64,
+    pub(crate) gated: bool,
+    pub(crate) end: End,
+}
+
+/// What really happened, as seen from inside the engine.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) held: BTreeMap<String, u64>,
+    pub(crate) active: Option<String>,
+    pub(crate) most: u64,
+    /// Ids in the order in which they began to run.
+    pub(crate) begun: Vec<u64>,
+    pub(crate) finished: Vec<u64>,
+    /// Models in the order in which they were unloaded.
+    pub(crate) unloaded: Vec<String>,
+    /// Loads that took memory and then failed.
+    pub(crate) failed_loads: u64,
+    /// What must never happen.
+    pub(crate) wrong: Vec<String>,
+}
+
+/// The test's side of the double.
+pub(crate) struct Desk {
+    pub(crate) seen: Arc<Mutex<Seen>>,
+    /// Told whenever a gated load or run has come to its gate.
+    at_gate: Receiver<()>,
+    /// Each message lets it take one step.
+    gate: Sender<()>,
+    /// Told when the engine itself is dropped.
+    pub(crate) gone: Receiver<()>,
+}
+
+impl Desk {
+    /// Waits until the gated call has come to its gate.
+    pub(crate) fn arrived(&self) {
+        self.at_gate.recv_timeout(Duration::from_secs(20)).expect("a gated call comes to its gate");
+    }
+
+    /// Lets the gated call go on to its next gate or its end.
+    pub(crate) fn pass(&self) {
+        self.gate.send(()).expect("the engine is there");
+    }
+
+    pub(crate) fn seen<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
+        look(&self.seen.lock().unwrap())
+    }
+
+    pub(crate) fn nothing_went_wrong(&self) {
+        self.seen(|seen| assert!(seen.wrong.is_empty(), "{:?}", seen.wrong));
+    }
+}
+
+struct Inside {
+    models: BTreeMap<String, Model>,
+    limit: u64,
+    seen: Arc<Mutex<Seen>>,
+    arrived: Sender<()>,
+    gate: Mutex<Receiver<()>>,
+}
+
+impl Inside {
+    fn see<T>(&self, note: impl FnOnce(&mut Seen) -> T) -> T {
+        note(&mut self.seen.lock().unwrap())
+    }
+
+    fn wait_at_gate(&self) {
+        let _ = self.arrived.send(());
+        let _ = self.gate.lock().unwrap().recv_timeout(Duration::from_secs(20));
+    }
+
+    fn weigh(&self, peak: u64) {
+        self.see(|seen| {
+            let held = seen.held.values().sum::<u64>() + peak;
+            seen.most = seen.most.max(held);
+            if held > self.limit {
+                seen.wrong.push(format!("{held} bytes are held, the limit is {}", self.limit));
+            }
+        });
+    }
+
+    fn end(&self, end: End, what: &str) -> Result<()> {
+        let alone = self.see(|seen| seen.held.len() <= 1);
+        match end {
+            End::Done => Ok(()),
+            End::NeedsSpace if alone => Ok(()),
+            End::Fail => Err(InferenceError::new(ErrorKind::Engine, format!("{what} fails as planned"))),
+            End::Panic => panic!("{what} panics as planned"),
+            End::OutOfMemory | End::NeedsSpace => {
+                Err(InferenceError::new(ErrorKind::OutOfMemory, format!("{what} finds no memory as planned")))
+            }
+        }
+    }
+}
+
+pub(crate) struct Fake {
+    inside: Arc<Inside>,
+    gone: Sender<()>,
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        let _ = self.gone.send(());
+    }
+}
+
+impl Engine for Fake {
+    fn footprint(&self, model: &ModelId) -> Result<Footprint> {
+        let unknown = || InferenceError::new(ErrorKind::UnknownModel, format!("no model {}", model.0));
+        let found = self.inside.models.get(&model.0).ok_or_else(unknown)?;
+        assert!(!found.price_panics, "pricing panics as planned");
+        Ok(Footprint { weights: found.weights, peak_activation: found.peak })
+    }
+
+    fn load(&mut self, model: &ModelId, control: &dyn Control) -> Result<Resident> {
+        let planned = self.inside.models[&model.0];
+        if planned.gated_load {
+            self.inside.wait_at_gate();
+        }
+        if control.step(Progress { done: 0, total: Some(1), unit: "files" }) == Verdict::Cancel {
+            return Err(InferenceError::cancelled());
+        }
+        let bytes = planned.exact.unwrap_or(planned.weights);
+        self.inside.see(|seen| {
+            if seen.held.insert(model.0.clone(), bytes).is_some() {
+                seen.wrong.push(format!("{} was loaded twice", model.0));
+            }
+        });
+        // From here on dropping the voice takes it out again, also when the end is not a good one.
+        let voice = FakeVoice { model: model.0.clone(), planned, inside: Arc::clone(&self.inside) };
+        self.inside.see(|seen| seen.failed_loads += 1);
+        self.inside.end(planned.load, "loading")?;
+        self.inside.see(|seen| seen.failed_loads -= 1);
+        if planned.exact.is_none() {
+            self.inside.weigh(0);
+        }
+        Ok(Resident::Speak(Box::new(voice)))
+    }
+}
+
+struct FakeVoice {
+    model: String,
+    planned: Model,
+    inside: Arc<Inside>,
+}
+
+impl Drop for FakeVoice {
+    fn drop(&mut self) {
+        self.inside.see(|seen| {
+            seen.held.remove(&self.model);
+            seen.unloaded.push(self.model.clone());
+            if seen.active.as_ref() == Some(&self.model) {
+                seen.wrong.push(format!("{} was unloaded while it ran", self.model));
+            }
+        });
+        assert!(!self.planned.drop_panics, "dropping panics as planned");
+    }
+}
+
+impl Speak for FakeVoice {
+    fn voices(&self) -> Vec<Voice> {
+        Vec::new()
+    }
+
+    fn footprint(&self, request: &SpeakRequest) -> Footprint {
+        let weights = self.planned.exact.unwrap_or(self.planned.weights);
+        Footprint { weights, peak_activation: Plan::of(request).peak }
+    }
+
+    fn speak(&mut self, request: &SpeakRequest, control: &dyn Control) -> Result<Speech> {
+        let plan = Plan::of(request);
+        self.inside.see(|seen| {
+            seen.begun.push(plan.id);
+            if let Some(other) = seen.active.replace(self.model.clone()) {
+                seen.wrong.push(format!("{} began while {other} ran", self.model));
+            }
+        });
+        self.inside.weigh(plan.peak);
+        let _idle = Idle(&self.inside);
+        for done in 1..=plan.steps {
+            if plan.gated {
+                self.inside.wait_at_gate();
+            }
+            if control.step(Progress { done, total: Some(plan.steps), unit: "sentences" }) == Verdict::Cancel
+            {
+                return Err(InferenceError::cancelled());
+            }
+        }
+        self.inside.end(plan.end, "speaking")?;
+        self.inside.see(|seen| seen.finished.push(plan.id));
+        // The answer says which question it belongs to.
+        Ok(Speech { samples: Vec::new(), sample_rate: plan.id as u32, words: Vec::new() })
+    }
+}
+
+struct Idle<'a>(&'a Inside);
+
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        self.0.see(|seen| seen.active = None);
+    }
+}
+
+impl Plan {
+    pub(crate) fn new(id: u64) -> Self {
+        Self { id, steps: 1, peak: 10, ..Self::default() }
+    }
+
+    fn of(request: &SpeakRequest) -> Self {
+        let ends = [End::Done, End::Fail, End::Panic, End::OutOfMemory, End::NeedsSpace];
+        let numbers: Vec<u64> = request.text.split(' ').map(|number| number.parse().unwrap()).collect();
+        let [id, steps, peak, gated, end] = numbers[..] else { panic!("{:?} is no plan", request.text) };
+        Self { id, steps, peak, gated: gated == 1, end: ends[end as usize] }
+    }
+
+    pub(crate) fn request(self) -> SpeakRequest {
+        let Self { id, steps, peak, gated, end } = self;
+        let text = format!("{id} {steps} {peak} {} {}", u8::from(gated), end as u8);
+        SpeakRequest { text, voice: "fake".into(), speed: 1.0 }
+    }
+}
+
+pub(crate) fn config(limit: u64, queue_capacity: usize) -> DeviceConfig {
+    DeviceConfig { name: "fake".into(), budget_bytes: limit + 50, reserve_bytes: 50, queue_capacity }
+}
+
+pub(crate) fn start(limit: u64, queue_capacity: usize, models: &[(&str, Model)]) -> (Scheduler, Desk) {
+    let (arrived, at_gate) = channel();
+    let (gate, passes) = channel();
+    let (gone, ended) = channel();
+    let seen = Arc::default();
+    let models = models.iter().map(|(name, model)| ((*name).to_owned(), *model)).collect();
+    let inside = Inside { models, limit, seen: Arc::clone(&seen), arrived, gate: Mutex::new(passes) };
+    let engine = Fake { inside: Arc::new(inside), gone };
+    let scheduler = Scheduler::start(config(limit, queue_capacity), Box::new(engine)).unwrap();
+    (scheduler, Desk { seen, at_gate, gate, gone: ended })
+}
+
+pub(crate) type Answer = std::result::Result<Speech, ScheduleError>;
+
+/// Makes a request on a task of its own.
+pub(crate) fn ask(
+    scheduler: &Scheduler,
+    model: &str,
+    plan: Plan,
+    cancel: &CancelToken,
+) -> tokio::task::JoinHandle<Answer> {
+    let (scheduler, model, cancel) = (scheduler.clone(), ModelId(model.into()), cancel.clone());
+    tokio::spawn(async move { scheduler.speak(&model, plan.request(), |_| {}, cancel).await })
+}
+
+pub(crate) async fn serve(scheduler: &Scheduler, model: &str, plan: Plan) -> Answer {
+    scheduler.speak(&ModelId(model.into()), plan.request(), |_| {}, CancelToken::new()).await
+}
+
+/// Waits until the scheduler's snapshot is as it should become.
+pub(crate) async fn until(
+    scheduler: &Scheduler,
+    what: &str,
+    holds: impl Fn(&reelsmith_scheduler::Snapshot) -> bool,
+) {
+    let waiting = async {
+        while !holds(&scheduler.snapshot()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: {:?}", scheduler.snapshot()));
+}
+
+pub(crate) fn small() -> Model {
+    Model { weights: 100, peak: 10, ..Model::default() }
+}
