@@ -9,13 +9,15 @@
 
 mod graph;
 mod join;
+mod runs;
 pub(crate) mod session;
+mod timing;
 mod voices;
 
 use crate::phonemes::{Accent, Document, Phonemizer, Symbol};
 use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, SpokenWord, Voice};
 use reelsmith_inference_core::{Control, ErrorKind, Footprint, InferenceError, Progress, Result, Verdict};
-use session::Acoustic;
+use session::{Acoustic, Spoken};
 use std::path::Path;
 use voices::Voices;
 
@@ -23,6 +25,11 @@ pub use voices::language;
 
 /// Samples a second.
 pub const SAMPLE_RATE: u32 = 24_000;
+
+/// Silence between pieces at speed 1, in seconds, beside the air that [`join`] keeps around them.
+const PARAGRAPH_PAUSE: f32 = 0.6;
+const SENTENCE_PAUSE: f32 = 0.25;
+const PHRASE_PAUSE: f32 = 0.06;
 
 /// The longest text of one request, in bytes.
 pub const MOST_TEXT: usize = 100_000;
@@ -74,22 +81,24 @@ impl Speak for Kokoro {
                 return Err(InferenceError::cancelled());
             }
             let symbols = self.phonemizer.sentence(&document, index, accent(&request.voice))?;
-            let pause = if document.opens_paragraph(index) { 0.6 } else { 0.3 };
-            self.speak_run(&symbols, request, pause, &mut take)?;
+            let pause = if document.opens_paragraph(index) { PARAGRAPH_PAUSE } else { SENTENCE_PAUSE };
+            self.speak_sentence(&symbols, request, pause, &mut take)?;
         }
-        take.finish(&request.text, &document)
+        take.finish(request, &document)
     }
 }
 
 impl Kokoro {
-    fn speak_run(
+    /// Speaks the symbols of one sentence, in as many runs as it takes.
+    fn speak_sentence(
         &mut self,
         symbols: &[Symbol],
         request: &SpeakRequest,
         pause: f32,
         take: &mut Take,
     ) -> Result<()> {
-        for run in symbols.chunks(voices::ROWS) {
+        for (at, range) in runs::runs(symbols).into_iter().enumerate() {
+            let run = &symbols[range];
             if run.iter().all(|symbol| symbol.word.is_none()) {
                 continue;
             }
@@ -98,6 +107,7 @@ impl Kokoro {
             numbers.push(0);
             let style = self.voices.style(&request.voice, run.len())?;
             let spoken = self.acoustic.run(&numbers, style, request.speed)?;
+            let pause = if at == 0 { pause } else { PHRASE_PAUSE };
             take.add(run, &spoken, (pause / request.speed * SAMPLE_RATE as f32) as usize);
         }
         Ok(())
@@ -116,51 +126,45 @@ impl Take {
         Self { samples: Vec::new(), spans: vec![None; document.ranges().count()] }
     }
 
-    fn add(&mut self, run: &[Symbol], spoken: &session::Spoken, pause: usize) {
-        let mut at = spoken.durations[0];
-        let mut words: Vec<(usize, usize, usize)> = Vec::new();
-        for (symbol, duration) in run.iter().zip(&spoken.durations[1..]) {
-            if let Some(word) = symbol.word {
-                match words.last_mut() {
-                    Some(last) if last.0 == word => last.2 = at + duration,
-                    _ => words.push((word, at, at + duration)),
-                }
-            }
-            at += duration;
-        }
-        let speech = words.first().map_or(0, |w| w.1)..words.last().map_or(0, |w| w.2);
-        let kept = join::audible(&spoken.samples, speech);
+    fn add(&mut self, run: &[Symbol], spoken: &Spoken, pause: usize) {
+        let words = timing::words(run, &spoken.durations, &spoken.samples);
+        let (Some(first), Some(last)) = (words.first(), words.last()) else {
+            return;
+        };
+        let kept = join::kept(first.start..last.end, spoken.samples.len());
         let pause = if self.samples.is_empty() { 0 } else { pause };
         let start = join::append(&mut self.samples, &spoken.samples[kept.clone()], pause);
         let place = |sample: usize| sample.clamp(kept.start, kept.end) - kept.start + start;
-        for (word, from, to) in words {
-            let span = self.spans[word].get_or_insert((place(from), place(to)));
-            span.1 = place(to);
+        for heard in words {
+            let span = self.spans[heard.word].get_or_insert((place(heard.start), 0));
+            span.1 = place(heard.end);
         }
     }
 
-    fn finish(self, text: &str, document: &Document<'_>) -> Result<Speech> {
+    /// The speech with its words; a word that says nothing lies without length where the one before ends.
+    fn finish(self, request: &SpeakRequest, document: &Document<'_>) -> Result<Speech> {
+        if self.samples.is_empty() {
+            return Err(nothing_to_say(document));
+        }
         let seconds = |sample: usize| sample as f64 / f64::from(SAMPLE_RATE);
-        let mut words = Vec::with_capacity(self.spans.len());
         let mut previous = 0;
-        for (range, span) in document.ranges().zip(&self.spans) {
+        let words = document.ranges().zip(&self.spans).map(|(range, span)| {
             let (start, end) = span.unwrap_or((previous, previous));
             let start = start.max(previous);
             previous = end.max(start);
-            words.push(SpokenWord {
-                text: text[range.clone()].to_owned(),
-                range,
-                start: seconds(start),
-                end: seconds(previous),
-            });
-        }
-        if self.samples.is_empty() {
-            let message =
-                "there is nothing to say: the text holds no word, number or spoken symbol; write some text";
-            return Err(InferenceError::new(ErrorKind::InvalidRequest, message));
-        }
-        Ok(Speech { samples: self.samples, sample_rate: SAMPLE_RATE, words })
+            let text = request.text[range.clone()].to_owned();
+            SpokenWord { text, range, start: seconds(start), end: seconds(previous) }
+        });
+        Ok(Speech { words: words.collect(), samples: self.samples, sample_rate: SAMPLE_RATE })
     }
+}
+
+fn nothing_to_say(document: &Document<'_>) -> InferenceError {
+    let message = match document.ranges().next() {
+        None => "there is nothing to say: the text has no word, number or spoken symbol; write some text",
+        Some(_) => "none of the text can be read as English; write it in Latin letters",
+    };
+    InferenceError::new(ErrorKind::InvalidRequest, message)
 }
 
 fn check(request: &SpeakRequest) -> Result<()> {

@@ -1,48 +1,56 @@
 //! Pieces of speech to one: the model's own silence off both ends, a pause between, no clicks.
 
-use super::SAMPLE_RATE;
+use super::timing::millis;
+use std::ops::Range;
 
-/// Kept before the first sound and after the last, in samples: 30 and 60 ms.
-const KEPT_BEFORE: usize = SAMPLE_RATE as usize * 30 / 1000;
-const KEPT_AFTER: usize = SAMPLE_RATE as usize * 60 / 1000;
+/// Kept before the first word and after the last, in samples.
+const KEPT_BEFORE: usize = millis(30);
+const KEPT_AFTER: usize = millis(80);
 
-/// Fade at a cut, in samples: 5 ms.
-const FADE: usize = SAMPLE_RATE as usize * 5 / 1000;
+/// Fade at a cut, in samples: raised cosine.
+const FADE: usize = millis(10);
 
-/// Window of the level measurement, in samples: 5 ms.
-const WINDOW: usize = SAMPLE_RATE as usize * 5 / 1000;
-
-/// Below this part of the loudest window a window is silent: -46 dB.
-const SILENT: f32 = 0.005;
-
-/// The audible stretch of `samples` with a little air around it, at most `limits` wide on either side:
-/// never cuts what the durations say is speech.
-pub(crate) fn audible(samples: &[f32], speech: std::ops::Range<usize>) -> std::ops::Range<usize> {
-    let levels: Vec<f32> = samples.chunks(WINDOW).map(level).collect();
-    let floor = levels.iter().copied().fold(0.0, f32::max) * SILENT;
-    let first = levels.iter().position(|l| *l > floor).map_or(speech.start, |i| i * WINDOW);
-    let last = levels.iter().rposition(|l| *l > floor).map_or(speech.end, |i| (i + 1) * WINDOW);
-    let start = first.min(speech.start).saturating_sub(KEPT_BEFORE);
-    let end = (last + KEPT_AFTER).min(samples.len());
-    start..end.max(start)
-}
-
-fn level(window: &[f32]) -> f32 {
-    (window.iter().map(|s| s * s).sum::<f32>() / window.len().max(1) as f32).sqrt()
+/// The stretch of `total` samples to keep around `speech`.
+pub(super) fn kept(speech: Range<usize>, total: usize) -> Range<usize> {
+    speech.start.saturating_sub(KEPT_BEFORE)..(speech.end + KEPT_AFTER).min(total)
 }
 
 /// Appends `piece` to `speech` after `pause` samples of silence, faded at both cuts. Answers where the
 /// piece begins.
-pub(crate) fn append(speech: &mut Vec<f32>, piece: &[f32], pause: usize) -> usize {
+pub(super) fn append(speech: &mut Vec<f32>, piece: &[f32], pause: usize) -> usize {
     speech.resize(speech.len() + pause, 0.0);
     let start = speech.len();
     speech.extend_from_slice(piece);
     let fade = FADE.min(piece.len() / 2);
     let end = speech.len();
     for i in 0..fade {
-        let gain = (i as f32 + 0.5) / fade as f32;
+        let phase = (i as f32 + 0.5) / fade as f32 * std::f32::consts::PI;
+        let gain = 0.5 - 0.5 * phase.cos();
         speech[start + i] *= gain;
         speech[end - 1 - i] *= gain;
     }
     start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_join_has_no_step() {
+        let piece: Vec<f32> = (0..4800).map(|i| 0.5 * (i as f32 * 0.05).cos()).collect();
+        let mut speech = Vec::new();
+        assert_eq!(append(&mut speech, &piece, 0), 0);
+        assert_eq!(append(&mut speech, &piece, 1000), 5800);
+        let step = speech.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
+        assert!(step <= 0.5 * 0.05 + 0.01, "{step}");
+        assert!(speech[0].abs() < 1e-3 && speech[speech.len() - 1].abs() < 1e-3);
+        assert_eq!(speech[4800..5800], [0.0; 1000]);
+    }
+
+    #[test]
+    fn what_is_kept_stays_inside() {
+        assert_eq!(kept(100..5000, 5100), 0..5100);
+        assert_eq!(kept(5000..9000, 20_000), 5000 - millis(30)..9000 + millis(80));
+    }
 }
