@@ -51,7 +51,8 @@ pub fn encode(
     let failed = |error| MediaError::io(format!("write {}", out.display()), error);
     let file = temporary(dir, out).map_err(failed)?;
     let what = format!("encode {}", out.display());
-    let child = ffmpeg.run(&what, &settings.arguments(audio, file.path()), Input::Pipe, Output::Progress)?;
+    let arguments = settings.arguments("pipe:0".as_ref(), audio, file.path());
+    let child = ffmpeg.run(&what, &arguments, Input::Pipe, Output::Progress)?;
     feed(child, compositor, timeline.frames(), progress)?;
     let found = probe(ffmpeg, file.path())?;
     check(&found, &expected(timeline))?;

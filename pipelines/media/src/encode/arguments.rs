@@ -3,7 +3,7 @@
 use crate::ffmpeg::{Ffmpeg, Input, Output, file_url, strings};
 use crate::timeline::Timeline;
 use crate::{ErrorKind, MediaError, Result};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// The program or circuit that makes H.264.
@@ -108,12 +108,15 @@ impl VideoSettings {
         }
     }
 
-    /// Everything between ffmpeg's name and the end of its command line.
-    pub(super) fn arguments(&self, audio: &Path, out: &Path) -> Vec<OsString> {
+    /// Everything between ffmpeg's name and the end of its command line. `frames` is where raw
+    /// frames come from: `pipe:0`, or a file.
+    pub fn arguments(&self, frames: &OsStr, audio: &Path, out: &Path) -> Vec<OsString> {
         let (size, rate) = (format!("{}x{}", self.width, self.height), self.fps.to_string());
         let mut args = strings(&["-f", "rawvideo", "-pixel_format", "yuv420p", "-video_size", &size]);
         args.extend(strings(&COLOUR));
-        args.extend(strings(&["-framerate", &rate, "-i", "pipe:0", "-protocol_whitelist", "file", "-i"]));
+        args.extend(strings(&["-framerate", &rate, "-i"]));
+        args.push(frames.to_owned());
+        args.extend(strings(&["-protocol_whitelist", "file", "-i"]));
         args.push(file_url(audio));
         args.extend(strings(&["-map", "0:v:0", "-map", "1:a:0", "-c:a", "copy"]));
         args.extend(self.video_options());

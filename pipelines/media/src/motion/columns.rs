@@ -6,17 +6,22 @@ pub(super) const POSITION: u32 = 16;
 /// A row's two weights sum to this.
 pub(super) const ONE: i32 = 1 << 14;
 
-/// Sixteen outputs, prepared for four shuffles of eight input samples each.
+/// Sixteen outputs, prepared for four shuffles of eight input samples each, two in a register.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone)]
 pub(super) struct Block {
-    /// The first input sample of each four outputs.
-    pub(super) base: [usize; 4],
-    /// Byte shuffles that pair each output's left and right sample, four outputs each.
-    pub(super) shuffle: [[u8; 16]; 4],
+    /// The first input sample of each four outputs, in the order of [`FOURS`].
+    pub(super) base: [u32; 4],
+    /// Byte shuffles that pair each output's left and right sample, four outputs a half.
+    pub(super) shuffle: [[u8; 32]; 2],
     /// The weights of those pairs.
-    pub(super) weights: [[i16; 8]; 4],
+    pub(super) weights: [[i16; 16]; 2],
 }
+
+/// Which four outputs are computed in which half of the two registers: packing them works within
+/// halves, and leaves them in order when the first register holds outputs 0 to 3 and 8 to 11.
+#[cfg(target_arch = "x86_64")]
+const FOURS: [usize; 4] = [0, 2, 1, 3];
 
 /// Where output samples lie between input samples along one axis.
 #[derive(Debug, Clone, Default)]
@@ -25,9 +30,13 @@ pub(super) struct Columns {
     pub(super) left: Vec<usize>,
     /// The weights of that sample and the next, summing to [`ONE`].
     pub(super) weights: Vec<[i16; 2]>,
-    /// Whole sixteens of outputs; empty where the outputs lie too far apart for a shuffle.
+    /// Whole sixteens of outputs, and once more the last sixteen, which may overlap the ones before;
+    /// empty where the outputs lie too far apart for a shuffle, or are fewer.
     #[cfg(target_arch = "x86_64")]
     pub(super) blocks: Vec<Block>,
+    /// One past the last input sample that a block reads.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) reach: usize,
 }
 
 /// The position of output `index` on an axis of `input` samples, as (left sample, 16-bit fraction).
@@ -59,13 +68,14 @@ impl Columns {
     #[cfg(target_arch = "x86_64")]
     fn place_blocks(&mut self) {
         self.blocks.clear();
-        let near = |four: &[usize; 4]| four[3] - four[0] <= 6;
-        if !self.left.as_chunks::<4>().0.iter().all(near) {
-            return;
+        self.reach = self.left.iter().max().map_or(0, |left| left + 8);
+        let count = self.left.len();
+        let near =
+            |at: usize| (at..at + 16).step_by(4).all(|four| self.left[four + 3] - self.left[four] <= 6);
+        let starts = (0..count / 16).map(|block| 16 * block).chain(count.checked_sub(16));
+        if starts.clone().all(near) {
+            self.blocks.extend(starts.map(|at| Block::new(&self.left[at..], &self.weights[at..])));
         }
-        let (lefts, _) = self.left.as_chunks::<16>();
-        let (weights, _) = self.weights.as_chunks::<16>();
-        self.blocks.extend(lefts.iter().zip(weights).map(|(left, weights)| Block::new(left, weights)));
     }
 
     /// The first input sample that is used, and the one after the last.
@@ -77,17 +87,22 @@ impl Columns {
 
 #[cfg(target_arch = "x86_64")]
 impl Block {
-    fn new(left: &[usize; 16], weights: &[[i16; 2]; 16]) -> Self {
-        let base = std::array::from_fn(|four| left[4 * four]);
-        let shuffle = std::array::from_fn(|four: usize| {
+    /// The block of the outputs whose places and weights come first in the slices.
+    fn new(left: &[usize], weights: &[[i16; 2]]) -> Self {
+        let base = std::array::from_fn(|four| left[4 * FOURS[four]] as u32);
+        let shuffle = std::array::from_fn(|register| {
             std::array::from_fn(|byte| {
-                let output = 4 * four + byte / 4;
+                let first = 4 * FOURS[2 * register + byte / 16];
+                let output = first + byte % 16 / 4;
                 // Two bytes a sample; bytes 0 and 1 are the left sample, 2 and 3 the right one.
-                (2 * (left[output] - left[4 * four]) + byte % 4) as u8
+                (2 * (left[output] - left[first]) + byte % 4) as u8
             })
         });
-        let weights = std::array::from_fn(|four: usize| {
-            std::array::from_fn(|index| weights[4 * four + index / 2][index % 2])
+        let weights = std::array::from_fn(|register| {
+            std::array::from_fn(|index| {
+                let output = 4 * FOURS[2 * register + index / 8] + index % 8 / 2;
+                weights[output][index % 2]
+            })
         });
         Self { base, shuffle, weights }
     }

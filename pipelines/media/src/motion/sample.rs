@@ -11,6 +11,10 @@ use crate::yuv::{Kernel, Planes, Yuv420};
 /// Bits that a mixed row carries below the point.
 const FRACTION: u32 = 7;
 
+/// Half of a code, added to every mixed sample: as two weights sum to one, it comes out of the
+/// weighing whole, where it makes the last shift round.
+const HALF: i16 = 1 << (FRACTION - 1);
+
 /// Samples beyond a mixed row's end that a block of eight may read; they get no weight.
 const PADDING: usize = 8;
 
@@ -82,7 +86,7 @@ fn plane(
     }
 }
 
-/// `out = above + (below - above) * weight / 32768`, with [`FRACTION`] bits below the point.
+/// `out = above + (below - above) * weight / 32768 + 1/2`, with [`FRACTION`] bits below the point.
 fn mix_rows(kernel: Kernel, above: &[u8], below: &[u8], weight: i16, out: &mut [i16]) {
     match kernel {
         Kernel::Scalar => mix_rows_scalar(above, below, weight, out),
@@ -98,18 +102,19 @@ fn mix_rows_scalar(above: &[u8], below: &[u8], weight: i16, out: &mut [i16]) {
     for ((out, &above), &below) in out.iter_mut().zip(above).zip(below) {
         let (above, below) = (i32::from(above), i32::from(below));
         let change = (((below - above) << FRACTION) * i32::from(weight) + 0x4000) >> 15;
-        *out = ((above << FRACTION) + change) as i16;
+        // At most 255 and a half, 32704 with the fraction.
+        *out = ((above << FRACTION) + change) as i16 + HALF;
     }
 }
 
-/// Weighs each output's pair of mixed samples and rounds to 8 bits.
+/// Weighs each output's pair of mixed samples, to 8 bits.
 fn weigh_columns(kernel: Kernel, mixed: &[i16], columns: &Columns, out: &mut [u8]) {
     let done = match kernel {
         Kernel::Scalar => 0,
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx2(_) => {
             // SAFETY: an `Avx2` exists only where the processor was found to have AVX2.
-            unsafe { avx2::weigh_columns(mixed, &columns.blocks, out) }
+            unsafe { avx2::weigh_columns(mixed, columns, out) }
         }
     };
     weigh_columns_scalar(mixed, columns, done, out);
@@ -120,85 +125,89 @@ fn weigh_columns_scalar(mixed: &[i16], columns: &Columns, done: usize, out: &mut
     for (out, (&left, weights)) in out[done..].iter_mut().zip(places) {
         let sum = i32::from(mixed[left]) * i32::from(weights[0])
             + i32::from(mixed[left + 1]) * i32::from(weights[1]);
-        // 7 bits of the mixed row and 14 of the weights; at most 255 after rounding.
-        *out = ((sum + (1 << 20)) >> 21) as u8;
+        // 7 bits of the mixed row and 14 of the weights.
+        *out = (sum >> 21) as u8;
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use super::super::columns::Block;
-    use super::{FRACTION, mix_rows_scalar};
+    use super::super::columns::{Block, Columns};
+    use super::{FRACTION, HALF, mix_rows_scalar};
     use std::arch::x86_64::*;
 
     /// Sixteen samples at a time; the rest by the scalar twin.
     #[target_feature(enable = "avx2")]
     pub(super) fn mix_rows(above: &[u8], below: &[u8], weight: i16, out: &mut [i16]) {
         let length = out.len().min(above.len()).min(below.len());
-        let weights = _mm256_set1_epi16(weight);
-        let (a16, a_rest) = above[..length].as_chunks::<16>();
-        let (b16, b_rest) = below[..length].as_chunks::<16>();
-        let (out16, out_rest) = out[..length].as_chunks_mut::<16>();
-        for ((a, b), out) in a16.iter().zip(b16).zip(out16) {
-            // SAFETY: the arrays are 16 bytes long, as is each unaligned load.
-            let (a, b) = unsafe { (_mm_loadu_si128(a.as_ptr().cast()), _mm_loadu_si128(b.as_ptr().cast())) };
-            let (a, b) = (_mm256_cvtepu8_epi16(a), _mm256_cvtepu8_epi16(b));
-            let change = _mm256_slli_epi16::<{ FRACTION as i32 }>(_mm256_sub_epi16(b, a));
-            let change = _mm256_mulhrs_epi16(change, weights);
-            let mixed = _mm256_add_epi16(_mm256_slli_epi16::<{ FRACTION as i32 }>(a), change);
-            // SAFETY: the array is 32 bytes long, as is the unaligned store.
-            unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), mixed) };
+        let (above, below, out) = (&above[..length], &below[..length], &mut out[..length]);
+        let sixteens = above.as_chunks::<16>().0.iter().zip(below.as_chunks::<16>().0);
+        for ((above, below), out) in sixteens.zip(out.as_chunks_mut::<16>().0) {
+            mix_sixteen(above, below, weight, out);
         }
-        mix_rows_scalar(a_rest, b_rest, weight, out_rest);
-    }
-
-    /// Whole blocks of sixteen; answers how many outputs are done.
-    #[target_feature(enable = "avx2")]
-    pub(super) fn weigh_columns(mixed: &[i16], blocks: &[Block], out: &mut [u8]) -> usize {
-        let (out16, _) = out.as_chunks_mut::<16>();
-        for (block, out) in blocks.iter().zip(out16.iter_mut()) {
-            // The pack below works within 128-bit halves: with outputs 0 to 3 and 8 to 11 in one
-            // register, and 4 to 7 and 12 to 15 in the other, it leaves them in order.
-            let even = four_and_four(mixed, block, 0, 2);
-            let odd = four_and_four(mixed, block, 1, 3);
-            let words = _mm256_packs_epi32(even, odd);
-            let bytes = _mm256_permute4x64_epi64::<0b1000>(_mm256_packus_epi16(words, words));
-            // SAFETY: the array is 16 bytes long, as is the unaligned store.
-            unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), _mm256_castsi256_si128(bytes)) };
+        // The last sixteen overlap the ones before, unless the length is a multiple.
+        match (above.last_chunk(), below.last_chunk(), out.last_chunk_mut()) {
+            (Some(above), Some(below), Some(out)) => mix_sixteen(above, below, weight, out),
+            _ => mix_rows_scalar(above, below, weight, out),
         }
-        blocks.len().min(out16.len()) * 16
-    }
-
-    /// The outputs of two groups of four of a block, as 32-bit integers.
-    #[target_feature(enable = "avx2")]
-    fn four_and_four(mixed: &[i16], block: &Block, low: usize, high: usize) -> __m256i {
-        let samples = pair(eight(mixed, block.base[low]), eight(mixed, block.base[high]));
-        let shuffle = pair(bytes(&block.shuffle[low]), bytes(&block.shuffle[high]));
-        let weights = pair(words(&block.weights[low]), words(&block.weights[high]));
-        let sums = _mm256_madd_epi16(_mm256_shuffle_epi8(samples, shuffle), weights);
-        _mm256_srai_epi32::<21>(_mm256_add_epi32(sums, _mm256_set1_epi32(1 << 20)))
     }
 
     #[target_feature(enable = "avx2")]
-    fn pair(low: __m128i, high: __m128i) -> __m256i {
-        _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(low), high)
+    fn mix_sixteen(above: &[u8; 16], below: &[u8; 16], weight: i16, out: &mut [i16; 16]) {
+        // SAFETY: the arrays are 16 bytes long, as is each unaligned load.
+        let (a, b) =
+            unsafe { (_mm_loadu_si128(above.as_ptr().cast()), _mm_loadu_si128(below.as_ptr().cast())) };
+        let (a, b) = (_mm256_cvtepu8_epi16(a), _mm256_cvtepu8_epi16(b));
+        let change = _mm256_slli_epi16::<{ FRACTION as i32 }>(_mm256_sub_epi16(b, a));
+        let change = _mm256_mulhrs_epi16(change, _mm256_set1_epi16(weight));
+        let a = _mm256_add_epi16(_mm256_slli_epi16::<{ FRACTION as i32 }>(a), _mm256_set1_epi16(HALF));
+        // SAFETY: the array is 32 bytes long, as is the unaligned store.
+        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), _mm256_add_epi16(a, change)) };
     }
 
+    /// All outputs, if they are prepared in blocks; answers how many are done.
     #[target_feature(enable = "avx2")]
-    fn eight(mixed: &[i16], base: usize) -> __m128i {
-        words(mixed[base..].first_chunk().expect("a row is padded by as many samples as are read"))
+    pub(super) fn weigh_columns(mixed: &[i16], columns: &Columns, out: &mut [u8]) -> usize {
+        let Some((last, blocks)) = columns.blocks.split_last() else { return 0 };
+        assert!(columns.reach <= mixed.len(), "a row is padded by as many samples as a block reads");
+        for (block, out) in blocks.iter().zip(out.as_chunks_mut::<16>().0) {
+            // SAFETY: no block reads beyond `reach`, which is within the row, as asserted above.
+            *out = unsafe { weigh_sixteen(mixed, block) };
+        }
+        let end = out.last_chunk_mut::<16>().expect("blocks are of rows of at least sixteen");
+        // SAFETY: as above.
+        *end = unsafe { weigh_sixteen(mixed, last) };
+        out.len()
     }
 
+    /// The outputs of one block.
+    ///
+    /// # Safety
+    /// `mixed` must have eight samples from each of the block's bases on.
     #[target_feature(enable = "avx2")]
-    fn words(words: &[i16; 8]) -> __m128i {
-        // SAFETY: the array is 16 bytes long, as is the unaligned load.
-        unsafe { _mm_loadu_si128(words.as_ptr().cast()) }
+    unsafe fn weigh_sixteen(mixed: &[i16], block: &Block) -> [u8; 16] {
+        let [a, b, c, d] = block.base.map(|base| {
+            // SAFETY: eight samples are 16 bytes, as is the unaligned load.
+            unsafe { _mm_loadu_si128(mixed.as_ptr().add(base as usize).cast()) }
+        });
+        let first = weigh(_mm256_set_m128i(b, a), &block.shuffle[0], &block.weights[0]);
+        let second = weigh(_mm256_set_m128i(d, c), &block.shuffle[1], &block.weights[1]);
+        let words = _mm256_packs_epi32(first, second);
+        let (low, high) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+        let mut out = [0; 16];
+        // SAFETY: the array is 16 bytes long, as is the unaligned store.
+        unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), _mm_packus_epi16(low, high)) };
+        out
     }
 
+    /// Eight outputs as 32-bit integers.
     #[target_feature(enable = "avx2")]
-    fn bytes(bytes: &[u8; 16]) -> __m128i {
-        // SAFETY: the array is 16 bytes long, as is the unaligned load.
-        unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
+    fn weigh(samples: __m256i, shuffle: &[u8; 32], weights: &[i16; 16]) -> __m256i {
+        // SAFETY: both arrays are 32 bytes long, as is each unaligned load.
+        let (shuffle, weights) = unsafe {
+            (_mm256_loadu_si256(shuffle.as_ptr().cast()), _mm256_loadu_si256(weights.as_ptr().cast()))
+        };
+        _mm256_srai_epi32::<21>(_mm256_madd_epi16(_mm256_shuffle_epi8(samples, shuffle), weights))
     }
 }
 
