@@ -57,7 +57,12 @@ pub trait Workflow: Send + Sync + 'static {
     /// # Errors
     /// `Busy`, `Storage`, `ToolFailed` and `Verification` are tried again a few times; any other kind
     /// fails the job.
-    async fn step(&self, step: &StepKey, spec: &serde_json::Value, context: &StepContext) -> Result<StepOutput>;
+    async fn step(
+        &self,
+        step: &StepKey,
+        spec: &serde_json::Value,
+        context: &StepContext,
+    ) -> Result<StepOutput>;
 }
 
 /// What a step made.
@@ -167,12 +172,7 @@ impl Engine {
     ///
     /// # Errors
     /// `Interrupted` at shutdown; `InvalidInput` for an unknown kind; `Storage` or `DiskFull`.
-    pub async fn submit(
-        &self,
-        kind: &str,
-        id: &JobId,
-        spec: serde_json::Value,
-    ) -> Result<(bool, JobState)> {
+    pub async fn submit(&self, kind: &str, id: &JobId, spec: serde_json::Value) -> Result<(bool, JobState)> {
         let inner = &self.inner;
         if inner.stopping.is_cancelled() {
             let message = "the runner is shutting down; submit the job again once it is back";
@@ -280,9 +280,11 @@ impl Inner {
     }
 
     async fn job(&self, id: &JobId) -> Result<Job> {
-        self.stores.jobs.get(&id.0).await?.ok_or_else(|| {
-            PipelineError::new(ErrorKind::NotFound, format!("there is no job `{}`", id.0))
-        })
+        self.stores
+            .jobs
+            .get(&id.0)
+            .await?
+            .ok_or_else(|| PipelineError::new(ErrorKind::NotFound, format!("there is no job `{}`", id.0)))
     }
 }
 

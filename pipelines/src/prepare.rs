@@ -56,7 +56,14 @@ pub(crate) async fn short(
 }
 
 /// What went wrong with a value, told where it was written: in the command or in the script.
-fn wrong(document: &Document, from_options: bool, field: Field, kind: ErrorKind, problem: &str, expected: &str) -> PipelineError {
+fn wrong(
+    document: &Document,
+    from_options: bool,
+    field: Field,
+    kind: ErrorKind,
+    problem: &str,
+    expected: &str,
+) -> PipelineError {
     match from_options {
         true => PipelineError::new(kind, format!("{problem}; expected {expected}")),
         false => document.error(field, problem, expected).into(),
@@ -117,7 +124,10 @@ fn max_seconds(preset: &Preset, options: &ShortOptions) -> Result<f64> {
         true => Ok(wanted),
         false => Err(PipelineError::new(
             ErrorKind::Limit,
-            format!("a longest duration of {wanted} s; {} takes more than 0 and at most {limit} s", preset.title),
+            format!(
+                "a longest duration of {wanted} s; {} takes more than 0 and at most {limit} s",
+                preset.title
+            ),
         )),
     }
 }
@@ -205,7 +215,8 @@ async fn given_picture(
         picture::load(&path)?;
         Ok(path)
     });
-    let path = checked.await.map_err(|error| in_script(document, Field::Picture(number), &error, "picture"))?;
+    let path =
+        checked.await.map_err(|error| in_script(document, Field::Picture(number), &error, "picture"))?;
     store(parts, name, &path).await
 }
 
@@ -250,7 +261,9 @@ fn in_script(document: &Document, field: Field, error: &PipelineError, what: &st
 fn locate(files: &Files, name: &str, most: u64) -> Result<PathBuf> {
     let refused = |why: String| PipelineError::new(ErrorKind::InvalidInput, why);
     let path = match files {
-        Files::Refused => return Err(refused(format!("`{name}` cannot be used: this service takes no files"))),
+        Files::Refused => {
+            return Err(refused(format!("`{name}` cannot be used: this service takes no files")));
+        }
         Files::Beside(dir) => dir.join(name),
         Files::Within(dir) => within(dir, name)?,
     };

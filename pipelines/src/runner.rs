@@ -128,12 +128,7 @@ impl Runner {
     /// # Errors
     /// `InvalidScript` with a place for what the script gets wrong; `UnknownName`, `InvalidInput` or
     /// `Limit` for an option; `Storage`, `DiskFull` or `ToolMissing`.
-    pub async fn prepare(
-        &self,
-        document: &Document,
-        options: &ShortOptions,
-        files: &Files,
-    ) -> Result<Short> {
+    pub async fn prepare(&self, document: &Document, options: &ShortOptions, files: &Files) -> Result<Short> {
         prepare::short(&self.parts, document, options, files).await
     }
 

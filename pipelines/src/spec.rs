@@ -49,7 +49,8 @@ impl Short {
     /// `InvalidInput` if this program did not write it.
     pub fn from_value(spec: &serde_json::Value) -> Result<Self> {
         let stale = |why: String| {
-            let message = format!("the stored job cannot be run by this version ({why}); submit its script again");
+            let message =
+                format!("the stored job cannot be run by this version ({why}); submit its script again");
             PipelineError::new(ErrorKind::InvalidInput, message)
         };
         let version = spec["version"].as_u64().unwrap_or(0);

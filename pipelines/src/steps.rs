@@ -22,8 +22,10 @@ use serde_json::{Value, json};
 ///
 /// `version` is raised when the step's code changes what it makes.
 fn recipe(step: &str, version: u32, inputs: &[&Artifact], parameters: Value) -> Value {
-    let inputs: Vec<Value> =
-        inputs.iter().map(|input| json!({ "name": input.name, "sha256": input.digest.to_string() })).collect();
+    let inputs: Vec<Value> = inputs
+        .iter()
+        .map(|input| json!({ "name": input.name, "sha256": input.digest.to_string() }))
+        .collect();
     json!({ "step": step, "version": version, "inputs": inputs, "parameters": parameters })
 }
 

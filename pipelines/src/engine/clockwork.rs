@@ -44,8 +44,9 @@ pub(super) async fn open(db: &Path) -> Result<Serial> {
     let path = db.to_str().ok_or_else(|| failed("its path is not UTF-8".into()))?;
     // SQLite reads `?`, `#` and `%` in a URL as its own.
     let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    let provider =
-        SqliteProvider::new(&format!("sqlite:{path}?mode=rwc"), None).await.map_err(|e| failed(e.to_string()))?;
+    let provider = SqliteProvider::new(&format!("sqlite:{path}?mode=rwc"), None)
+        .await
+        .map_err(|e| failed(e.to_string()))?;
     let serial = Serial::new(provider);
     let left = serial.instances().await.map_err(|e| failed(e.to_string()))?;
     serial.forget(&left).await.map_err(|e| failed(e.to_string()))?;

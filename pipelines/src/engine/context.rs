@@ -142,7 +142,10 @@ impl StepContext {
     pub async fn record(&self, step: &StepKey) -> Result<StepRecord> {
         let record = self.stores.jobs.step(&self.job().0, &step.to_string()).await?;
         record.ok_or_else(|| {
-            PipelineError::new(ErrorKind::Internal, format!("step {step} has not finished, though it comes before"))
+            PipelineError::new(
+                ErrorKind::Internal,
+                format!("step {step} has not finished, though it comes before"),
+            )
         })
     }
 

@@ -10,7 +10,11 @@ use crate::runner::JobId;
 use duroxide::OrchestrationStatus;
 use reelsmith_storage::{Job, JobState, StepRecord};
 use std::sync::Arc;
+use std::time::Duration;
 
+/// How long after its run an instance is removed: the clockwork writes down its end a moment after
+/// the rows have it.
+const SETTLING: Duration = Duration::from_secs(30);
 /// How often a job is fed again after the clockwork gave it up, before it fails.
 const REFEEDS: u32 = 5;
 
@@ -45,7 +49,7 @@ impl Inner {
                 tracing::warn!(job = job.id, %error, "could not take up a job; it is tried again later");
             }
         }
-        let ended = self.runs.take_ended();
+        let ended = self.runs.take_ended(SETTLING);
         if let Err(error) = self.store.forget(&ended).await {
             self.runs.put_back(ended);
             return Err(error.into());
@@ -69,7 +73,8 @@ impl Inner {
         tracing::warn!(job = id.0, why, "the engine gave a job up; feeding it again");
         self.runs.end(id, &run.instance);
         if run.refed >= REFEEDS {
-            let message = format!("the job engine gave the job up {REFEEDS} times, the last time because: {why}");
+            let message =
+                format!("the job engine gave the job up {REFEEDS} times, the last time because: {why}");
             return self.fail(id, &message).await;
         }
         self.feed_again(&job, run.refed + 1).await
@@ -100,7 +105,8 @@ impl Inner {
         let program = Program { job: id.clone(), stages, finished };
         let started = self.client.start_orchestration(&run.instance, &job.kind, encode(&program)).await;
         started.map_err(|e| {
-            PipelineError::new(ErrorKind::Storage, format!("could not start the job {}: {e}", id.0)).with_source(e)
+            PipelineError::new(ErrorKind::Storage, format!("could not start the job {}: {e}", id.0))
+                .with_source(e)
         })
     }
 
@@ -112,7 +118,11 @@ impl Inner {
             if self.whole(&record).await? {
                 finished.extend(record.name.parse());
             } else {
-                tracing::warn!(job = job.id, step = record.name, "an artifact is gone; the step is done again");
+                tracing::warn!(
+                    job = job.id,
+                    step = record.name,
+                    "an artifact is gone; the step is done again"
+                );
                 self.stores.jobs.forget_step(&job.id, &record.name).await?;
             }
         }
@@ -128,10 +138,14 @@ impl Inner {
         Ok(true)
     }
 
-    /// Whether every artifact of a finished job is still there.
+    /// Whether every step of a finished job has its record, and every artifact is still there.
     pub(super) async fn complete(&self, job: &Job) -> Result<bool> {
-        for record in self.stores.jobs.steps(&job.id).await? {
-            if !self.whole(&record).await? {
+        let records = self.stores.jobs.steps(&job.id).await?;
+        let stages = self.workflow(&job.kind)?.stages(&job.spec)?;
+        for step in stages.iter().flat_map(Stage::steps) {
+            let name = step.to_string();
+            let Some(record) = records.iter().find(|record| record.name == name) else { return Ok(false) };
+            if !self.whole(record).await? {
                 return Ok(false);
             }
         }

@@ -26,7 +26,11 @@ struct Follower {
     over: bool,
 }
 
-pub(super) fn events(inner: Arc<Inner>, job: JobId, after: u64) -> impl Stream<Item = Result<JobEvent>> + Send {
+pub(super) fn events(
+    inner: Arc<Inner>,
+    job: JobId,
+    after: u64,
+) -> impl Stream<Item = Result<JobEvent>> + Send {
     let live = inner.hub.listen(&job);
     let follower =
         Follower { inner, job, live, seq: after, ready: VecDeque::new(), final_seen: false, over: false };

@@ -86,7 +86,9 @@ async fn perform(inner: &Arc<Inner>, id: &JobId, step: &StepKey, token: &Cancell
         attempt += 1;
         inner.hub.record(id, Event::StepStarted { step: step.clone(), attempt }).await?;
         let error = match attempt_once(inner, &job, id, step, token).await {
-            Ok(seconds) => return inner.hub.record(id, Event::StepFinished { step: step.clone(), seconds }).await,
+            Ok(seconds) => {
+                return inner.hub.record(id, Event::StepFinished { step: step.clone(), seconds }).await;
+            }
             Err(error) => error,
         };
         if token.is_cancelled() {
@@ -197,6 +199,7 @@ async fn work(
 
 fn panicked(step: &StepKey, panic: &(dyn std::any::Any + Send)) -> PipelineError {
     let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-    let message = format!("step {step} met a bug in this program: {}; please report it", said.unwrap_or("no message"));
+    let message =
+        format!("step {step} met a bug in this program: {}; please report it", said.unwrap_or("no message"));
     PipelineError::new(ErrorKind::Internal, message)
 }

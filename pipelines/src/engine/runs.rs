@@ -41,7 +41,8 @@ impl Drop for Working {
 #[derive(Default)]
 pub(super) struct Runs {
     by_job: Mutex<HashMap<JobId, Run>>,
-    ended: Mutex<Vec<String>>,
+    /// Instances without a run, and since when.
+    ended: Mutex<Vec<(String, Instant)>>,
 }
 
 impl Runs {
@@ -78,7 +79,7 @@ impl Runs {
         let mut runs = held(&self.by_job);
         if runs.get(job).is_some_and(|run| run.instance == instance) {
             runs.remove(job);
-            held(&self.ended).push(instance.to_owned());
+            held(&self.ended).push((instance.to_owned(), Instant::now()));
         }
     }
 
@@ -94,14 +95,14 @@ impl Runs {
         futures::future::join_all(runs.iter().map(stop)).await;
     }
 
-    /// Instances whose runs have ended since the last call.
-    pub(super) fn take_ended(&self) -> Vec<String> {
-        std::mem::take(&mut *held(&self.ended))
+    /// Takes the instances whose runs ended at least `span` ago.
+    pub(super) fn take_ended(&self, span: Duration) -> Vec<String> {
+        held(&self.ended).extract_if(.., |(_, since)| since.elapsed() >= span).map(|(name, _)| name).collect()
     }
 
-    /// Gives back instances that could not be removed yet.
+    /// Gives back instances that could not be removed.
     pub(super) fn put_back(&self, instances: Vec<String>) {
-        held(&self.ended).extend(instances);
+        held(&self.ended).extend(instances.into_iter().map(|name| (name, Instant::now())));
     }
 }
 

@@ -147,7 +147,9 @@ async fn a_step_that_fails_for_good_fails_the_job_and_resuming_keeps_the_rest() 
     let failed = engine.wait(&job).await.unwrap();
     assert_eq!((failed.state, failed.error.as_deref()), (JobState::Failed, Some("the picture is corrupt")));
     let told = events(&engine, &job).await;
-    assert!(told.iter().any(|e| matches!(&e.event, Event::StepFailed { step, retry_in: None, .. } if step.to_string() == "many/3")));
+    assert!(told.iter().any(
+        |e| matches!(&e.event, Event::StepFailed { step, retry_in: None, .. } if step.to_string() == "many/3")
+    ));
 
     let panicking = id("tiny-p");
     engine.submit("tiny", &panicking, json!({ "panics": "last" })).await.unwrap();
@@ -212,10 +214,11 @@ async fn cancelling_stops_the_step_and_submitting_again_resumes() {
     stuck.notified().await;
     assert_eq!(engine.job(&job).await.unwrap().state, JobState::Running);
     assert_eq!(place.worked(), STEPS - 1, "a finished step was redone");
-    let planned = engine.inner.hub.stored(&job, 0).await.unwrap().into_iter().rev().find_map(|e| match e.event {
-        Event::Planned { finished, .. } => Some(finished.len()),
-        _ => None,
-    });
+    let planned =
+        engine.inner.hub.stored(&job, 0).await.unwrap().into_iter().rev().find_map(|e| match e.event {
+            Event::Planned { finished, .. } => Some(finished.len()),
+            _ => None,
+        });
     assert_eq!(planned, Some(STEPS - 1));
     engine.shutdown().await;
     // Shutting down leaves the job resumable.

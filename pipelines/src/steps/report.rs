@@ -156,12 +156,19 @@ impl Facts {
                 ok: self.captions.spoken == self.captions.shown,
             },
         ]);
-        let limits = [("video.mp4", short.preset.file.max_bytes), ("thumbnail.jpg", short.preset.cover.max_bytes)];
+        let limits =
+            [("video.mp4", short.preset.file.max_bytes), ("thumbnail.jpg", short.preset.cover.max_bytes)];
         for (name, limit) in limits {
-            let bytes = self.outputs.iter().find(|output| output.name == name).map_or(0, |output| output.bytes);
+            let bytes =
+                self.outputs.iter().find(|output| output.name == name).map_or(0, |output| output.bytes);
             let name = format!("size of {name}");
             let ok = bytes > 0 && bytes < limit;
-            checks.push(Check { name, expected: format!("under {limit} bytes"), found: format!("{bytes} bytes"), ok });
+            checks.push(Check {
+                name,
+                expected: format!("under {limit} bytes"),
+                found: format!("{bytes} bytes"),
+                ok,
+            });
         }
         checks
     }

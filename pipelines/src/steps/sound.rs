@@ -9,9 +9,7 @@ use crate::spec::{MusicChoice, Short};
 use crate::timing::{SceneTime, Schedule};
 use crate::workflows::short::voice_stage;
 use reelsmith_media::ffmpeg::Ffmpeg;
-use reelsmith_media::sound::{
-    LoudnessTarget, MixSpec, Mood, Music, Track, bed, master_to_aac, mix,
-};
+use reelsmith_media::sound::{LoudnessTarget, MixSpec, Mood, Music, Track, bed, master_to_aac, mix};
 use reelsmith_storage::{Artifact, Digest};
 use serde_json::json;
 use std::ops::ControlFlow;
@@ -155,9 +153,10 @@ impl Work {
 }
 
 fn mood(name: &str) -> Result<Mood> {
-    Mood::ALL.into_iter().find(|mood| mood.name() == name).ok_or_else(|| {
-        PipelineError::new(ErrorKind::UnknownName, format!("there is no mood `{name}`"))
-    })
+    Mood::ALL
+        .into_iter()
+        .find(|mood| mood.name() == name)
+        .ok_or_else(|| PipelineError::new(ErrorKind::UnknownName, format!("there is no mood `{name}`")))
 }
 
 /// The part of a mono recording that is kept, faded at its ends.
@@ -185,8 +184,7 @@ mod tests {
     fn a_cut_keeps_the_middle_and_fades_its_ends() {
         let track = Track::new(1000, 1, vec![1.0; 8000]);
         let track = track.unwrap_or(Track { rate: 1000, channels: 1, samples: vec![1.0; 8000] });
-        let scene =
-            SceneTime { first_frame: 0, frames: 1, speech_at: 0.0, cut_from: 1.0, cut_to: 3.0 };
+        let scene = SceneTime { first_frame: 0, frames: 1, speech_at: 0.0, cut_from: 1.0, cut_to: 3.0 };
         let kept = cut(track, &scene).samples;
         assert_eq!(kept.len(), 2000);
         assert_eq!((kept[0], kept[1999]), (0.0, 0.0));
