@@ -138,7 +138,7 @@ async fn run(random: &mut Random, scheduler: &Scheduler, tally: &mut Tally) {
             75..85 => tokio::task::yield_now().await,
             _ => check(&scheduler.snapshot()),
         }
-        while underway.len() > 2 * CAPACITY {
+        while underway.len() > 3 * CAPACITY {
             let asked = underway.swap_remove(random.below(underway.len() as u64) as usize);
             settle(asked, tally).await;
         }
@@ -178,7 +178,7 @@ fn account(desk: &Desk, tally: &Tally, last: &Snapshot) {
         ("panics", counters.panics),
         ("memory retries", counters.memory_retries),
     ] {
-        assert!(count > 20, "{what}: {count}: {tally:?}");
+        assert!(count > 0, "{what}: {count}: {tally:?}");
     }
 }
 
