@@ -34,9 +34,8 @@ pub(super) async fn fetch(run: &Arc<Run>, id: &ModelId, file: &ModelFile, lock: 
     make_parent(&partial)?;
     let mut refusals = Vec::new();
     for (n, source) in file.sources.iter().enumerate() {
-        let already_told = source.is_hub() && run.hub.down().is_some();
         let name = describe(source);
-        if !already_told {
+        if !source.is_hub() || run.hub.down().is_none() {
             run.tell(PullEvent::Started {
                 model: id.clone(),
                 file: file.path.to_string(),
@@ -49,7 +48,7 @@ pub(super) async fn fetch(run: &Arc<Run>, id: &ModelId, file: &ModelFile, lock: 
             Err(Fault::Stop(error)) => return Err(error),
             Err(Fault::Source(reason)) => reason,
         };
-        if n + 1 < file.sources.len() && !already_told {
+        if n + 1 < file.sources.len() && (!source.is_hub() || run.hub.is_news()) {
             run.tell(PullEvent::FellBack {
                 model: id.clone(),
                 file: file.path.to_string(),

@@ -12,6 +12,7 @@ use std::error::Error as StdError;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -63,18 +64,25 @@ pub(super) struct HubClient {
     client: OnceCell<Result<Client, String>>,
     /// Why it cannot be reached; found out once for all files.
     down: Mutex<Option<String>>,
+    /// Whether that was told.
+    told: AtomicBool,
 }
 
 impl HubClient {
     pub(super) fn new(config: &StoreConfig) -> Self {
         let hub_endpoint = config.hub_endpoint.trim_end_matches('/').to_owned();
         let config = StoreConfig { hub_endpoint, ..config.clone() };
-        Self { config, client: OnceCell::new(), down: Mutex::new(None) }
+        Self { config, client: OnceCell::new(), down: Mutex::new(None), told: AtomicBool::new(false) }
     }
 
     /// Why the hub is given up for this pull, if it is.
     pub(super) fn down(&self) -> Option<String> {
         self.down.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a failure of the hub is news: each of its own is, that it is not there only once.
+    pub(super) fn is_news(&self) -> bool {
+        self.down().is_none() || !self.told.swap(true, Ordering::Relaxed)
     }
 
     /// Brings `partial` to the length of `file`, continuing what is there. Answers whether something
@@ -275,18 +283,16 @@ fn classify(error: reqwest::Error) -> Broken {
     }
 }
 
-/// The innermost causes, without the address that reqwest puts in front.
+/// The innermost cause: those around it say where in the HTTP stack it was met, and the address.
 fn reason(error: &reqwest::Error) -> String {
-    let mut said = if error.is_timeout() { "no answer in time".to_owned() } else { String::new() };
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if !said.is_empty() {
-            said.push_str(": ");
-        }
-        said.push_str(&error.to_string());
-        cause = error.source();
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
     }
-    if said.is_empty() { error.to_string() } else { said }
+    let mut cause: &dyn StdError = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 /// A client that never follows a redirection from https to http.
