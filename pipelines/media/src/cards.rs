@@ -77,7 +77,8 @@ impl CardStyle {
             "auto" => palette::for_text(script, seed),
             name => palette::by_name(name)?,
         };
-        let title_font = if self.title_font == "auto" { found.face.to_string() } else { self.title_font.clone() };
+        let title_font =
+            if self.title_font == "auto" { found.face.to_string() } else { self.title_font.clone() };
         Ok(CardStyle { palette: found.name.into(), title_font, ..self.clone() })
     }
 
@@ -91,6 +92,11 @@ impl CardStyle {
         colours.accent = self.accent.unwrap_or(found.accent);
         Ok(colours)
     }
+}
+
+/// The accent colour of a style: captions of the same video may use it too.
+pub fn accent(style: &CardStyle, seed: u64) -> Result<Rgb> {
+    Ok(style.colours(seed)?.accent)
 }
 
 /// What a card is to show.
@@ -140,7 +146,10 @@ pub fn background(spec: &CardSpec) -> Result<Picture> {
 pub fn paint(spec: &CardSpec, width: u32, height: u32) -> Result<Picture> {
     let allowed = 64..=4096;
     if !allowed.contains(&spec.width) || !allowed.contains(&spec.height) {
-        let message = format!("a card of {}x{} cannot be drawn; give 64 to 4096 pixels a side", spec.width, spec.height);
+        let message = format!(
+            "a card of {}x{} cannot be drawn; give 64 to 4096 pixels a side",
+            spec.width, spec.height
+        );
         return Err(MediaError::new(ErrorKind::InvalidInput, message));
     }
     let palette = spec.style.colours(spec.seed)?;

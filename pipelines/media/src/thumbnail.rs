@@ -33,7 +33,8 @@ pub fn thumbnail(
 ) -> Result<Picture> {
     let allowed = 64..=4096;
     if !allowed.contains(&width) || !allowed.contains(&height) || width % 2 + height % 2 > 0 {
-        let message = format!("a thumbnail of {width}x{height} cannot be drawn; give even sides of 64 to 4096 pixels");
+        let message =
+            format!("a thumbnail of {width}x{height} cannot be drawn; give even sides of 64 to 4096 pixels");
         return Err(MediaError::new(ErrorKind::InvalidInput, message));
     }
     let palette = style.colours(seed)?;
@@ -57,7 +58,7 @@ fn room((w, h): (f32, f32)) -> Box2 {
     Box2 {
         left: 0.055 * w,
         top: 0.085 * h,
-        width: if wide { 0.56 * w } else { 0.86 * w },
+        width: if wide { 0.55 * w } else { 0.86 * w },
         height: if wide { 0.76 * h } else { 0.36 * h },
         smallest: 60.0 * u,
         largest: if wide { 215.0 } else { 165.0 } * u,
@@ -97,7 +98,8 @@ fn letters(layer: &mut Layer, set: &Heading, palette: &Palette, u: f32) {
     let mut all = PathBuilder::new();
     set.plain.iter().chain(&set.stressed).for_each(|path| all.push_path(path));
     if let (true, Some(path)) = (dark, all.finish()) {
-        let soft = Soft { colour: palette.deep, opacity: 0.75, sigma: 22.0 * u, drop: 10.0 * u, grow: 4.0 * u };
+        let soft =
+            Soft { colour: palette.deep, opacity: 0.75, sigma: 22.0 * u, drop: 10.0 * u, grow: 4.0 * u };
         layer.shadow(&path, &soft);
     }
 }
@@ -114,7 +116,11 @@ fn veil(picture: &mut Picture, set: &Heading, palette: &Palette) {
     // A touch of veil even where contrast suffices: the title should own its side.
     let most = needed[0].max(needed[1]).max(0.28);
     let wide = w > h;
-    let (full, end) = if wide { (set.bounds[2], set.bounds[2] + 0.24 * w) } else { (set.bounds[3], set.bounds[3] + 0.2 * h) };
+    let (full, end) = if wide {
+        (set.bounds[2], set.bounds[2] + 0.22 * w)
+    } else {
+        (set.bounds[3], set.bounds[3] + 0.2 * h)
+    };
     let row_len = picture.width as usize * 3;
     for (y, row) in picture.rgb.chunks_exact_mut(row_len).enumerate() {
         for (x, px) in row.chunks_exact_mut(3).enumerate() {
@@ -146,7 +152,9 @@ pub fn write_jpeg_under(picture: &Picture, max_bytes: u64, path: &FilePath) -> R
     let (w, h) = (picture.width, picture.height);
     Err(MediaError::new(
         ErrorKind::Limit,
-        format!("a JPEG of {w}x{h} does not fit in {max_bytes} bytes; allow more or make the picture smaller"),
+        format!(
+            "a JPEG of {w}x{h} does not fit in {max_bytes} bytes; allow more or make the picture smaller"
+        ),
     ))
 }
 
@@ -154,7 +162,9 @@ fn jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, quality)
         .encode(&picture.rgb, picture.width, picture.height, ExtendedColorType::Rgb8)
-        .map_err(|e| MediaError::new(ErrorKind::InvalidInput, "the picture cannot be stored as JPEG").with_source(e))?;
+        .map_err(|e| {
+            MediaError::new(ErrorKind::InvalidInput, "the picture cannot be stored as JPEG").with_source(e)
+        })?;
     Ok(bytes)
 }
 

@@ -171,8 +171,8 @@ fn is_joiner(ch: char) -> bool {
 }
 
 fn load_file(db: &mut fontdb::Database, path: &FilePath) -> Result<()> {
-    let data = std::fs::read(path)
-        .map_err(|e| MediaError::io(format!("read the font {}", path.display()), e))?;
+    let data =
+        std::fs::read(path).map_err(|e| MediaError::io(format!("read the font {}", path.display()), e))?;
     let before = db.len();
     db.load_font_data(data);
     match db.len() > before {
@@ -196,7 +196,10 @@ fn measure_faces(system: &mut FontSystem) -> Result<Vec<LoadedFace>> {
     let mut faces = Vec::with_capacity(listed.len());
     for (id, family, weight) in listed {
         let font = system.get_font(id, Weight(weight)).ok_or_else(|| {
-            MediaError::new(ErrorKind::InvalidInput, format!("the font `{family}` is damaged; fetch it again"))
+            MediaError::new(
+                ErrorKind::InvalidInput,
+                format!("the font `{family}` is damaged; fetch it again"),
+            )
         })?;
         let metrics = font.metrics();
         let cap = metrics.cap_height.unwrap_or(0.7 * f32::from(metrics.units_per_em));

@@ -10,8 +10,9 @@ use crate::typeset::{Face, Fonts, fit, moved};
 
 /// Distance of the two baselines, in ems.
 const LEADING: f32 = 1.12;
-/// Size of the spoken word in the `Pop` highlight.
-const POP: f32 = 1.07;
+/// Growth of the spoken word in the `Pop` highlight, and its limit at each side in ems: a long
+/// word would touch its neighbours.
+const POP: (f32, f32) = (0.07, 0.1);
 /// Space of the pill beyond its word, in ems: at the sides, above capitals, below the baseline
 /// (room for a descender).
 const PILL: (f32, f32, f32) = (0.14, 0.15, 0.23);
@@ -44,7 +45,11 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn new(zone: SafeZone, width: u32, height: u32) -> Place {
-        Place { frame: (width, height), area: zone.area(width, height), scale: width.min(height) as f32 / 1080.0 }
+        Place {
+            frame: (width, height),
+            area: zone.area(width, height),
+            scale: width.min(height) as f32 / 1080.0,
+        }
     }
 }
 
@@ -62,7 +67,7 @@ fn margin(style: &CaptionStyle) -> f32 {
 fn word_gap(style: &CaptionStyle) -> f32 {
     match style.highlight {
         Highlight::Colour => 0.24,
-        Highlight::Pop => 0.24 + style.outline_width,
+        Highlight::Pop => 0.27 + style.outline_width,
         Highlight::Pill => 2.0 * PILL.0 + 0.08,
     }
 }
@@ -120,7 +125,8 @@ fn lay_line(
     }
     let gap = space * face.size;
     let total = runs.iter().map(|run| run.width).sum::<f32>() + gap * (runs.len() as f32 - 1.0);
-    let backwards = texts.iter().flat_map(|text| text.chars()).find(|c| c.is_alphabetic()).is_some_and(is_rtl);
+    let backwards =
+        texts.iter().flat_map(|text| text.chars()).find(|c| c.is_alphabetic()).is_some_and(is_rtl);
     let mut pen = centre - total / 2.0;
     for run in &runs {
         let left = if backwards { 2.0 * centre - pen - run.width } else { pen };
@@ -181,7 +187,8 @@ pub(super) fn letters(layer: &mut Layer, cue: &LaidCue, style: &CaptionStyle, sp
     for path in others().filter_map(|(_, word)| word.path.as_ref()) {
         layer.fill(path, style.text, 1.0);
     }
-    let Some((path, rect)) = cue.words.get(spoken).and_then(|word| Some((word.path.as_ref()?, word.rect))) else {
+    let Some((path, rect)) = cue.words.get(spoken).and_then(|word| Some((word.path.as_ref()?, word.rect)))
+    else {
         return;
     };
     match style.highlight {
@@ -192,7 +199,8 @@ pub(super) fn letters(layer: &mut Layer, cue: &LaidCue, style: &CaptionStyle, sp
             layer.fill(path, on_pill(style), 1.0);
         }
         Highlight::Colour | Highlight::Pop => {
-            let grown = if style.highlight == Highlight::Pop { scaled(path, rect, POP) } else { None };
+            let by = 1.0 + POP.0.min(2.0 * POP.1 * cue.size / (rect[2] - rect[0]).max(1.0));
+            let grown = if style.highlight == Highlight::Pop { scaled(path, rect, by) } else { None };
             let path = grown.as_ref().unwrap_or(path);
             layer.stroke(path, style.outline, outline * 1.1, 1.0);
             layer.fill(path, style.accent, 1.0);

@@ -14,6 +14,8 @@ const HOLD: f64 = 0.4;
 const BLINK: f64 = 0.2;
 /// Width of a word space in ems of a heavy display face.
 const SPACE: f32 = 0.28;
+/// How much wider a line may be, in ems, so that the one above it does not end in "the".
+const CLING: f32 = 1.6;
 /// Cost of a break that a reader would stumble over.
 const STUMBLE: f32 = 2.5;
 
@@ -35,7 +37,8 @@ pub fn cues(words: &[CaptionWord], style: &CaptionStyle) -> Vec<Cue> {
     let timed = |(i, group): (usize, &Range<usize>)| {
         let next = groups.get(i + 1).map(|next| words[next.start].start);
         let own = words[group.clone()].to_vec();
-        let lines = best_lines(&widths(&own, style), style).unwrap_or_else(|| vec![0..own.len()]);
+        let lines = best_lines(&widths(&own, style), style, |cut| clings_to_next(&own[cut - 1].text))
+            .unwrap_or_else(|| vec![0..own.len()]);
         let (start, end) = shown_for(&own, next, style);
         Cue { start, end, words: own, lines }
     };
@@ -75,8 +78,8 @@ fn breaks_after(words: &[CaptionWord], i: usize, style: &CaptionStyle) -> bool {
 /// Whether a sentence ends between two words; full stops of abbreviations and initials do not count.
 fn ends_sentence(word: &str, next: &str) -> bool {
     const ABBREVIATIONS: [&str; 18] = [
-        "mr.", "mrs.", "ms.", "dr.", "st.", "vs.", "etc.", "e.g.", "i.e.", "no.", "prof.", "jr.", "sr.", "mt.",
-        "a.m.", "p.m.", "u.s.", "approx.",
+        "mr.", "mrs.", "ms.", "dr.", "st.", "vs.", "etc.", "e.g.", "i.e.", "no.", "prof.", "jr.", "sr.",
+        "mt.", "a.m.", "p.m.", "u.s.", "approx.",
     ];
     let bare = word.trim_end_matches(['"', '\'', ')', ']', '”', '’', '»']);
     if bare.ends_with(['!', '?', '…', '。', '！', '？', '।']) {
@@ -97,7 +100,7 @@ fn best_groups(words: &[CaptionWord], segment: Range<usize>, style: &CaptionStyl
     cost[0] = 0.0;
     for end in 1..=n {
         for start in end.saturating_sub(style.max_words)..end {
-            let fits = end - start == 1 || best_lines(&widths[start..end], style).is_some();
+            let fits = end - start == 1 || best_lines(&widths[start..end], style, |_| false).is_some();
             if !fits {
                 continue;
             }
@@ -150,9 +153,10 @@ fn group_cost(words: &[CaptionWord], group: Range<usize>, last: bool) -> f32 {
 
 fn clings_to_next(word: &str) -> bool {
     const CLINGING: [&str; 44] = [
-        "a", "an", "the", "of", "to", "in", "on", "at", "and", "or", "but", "is", "was", "are", "were", "for",
-        "with", "from", "by", "as", "that", "this", "these", "its", "his", "her", "my", "your", "our", "their",
-        "be", "than", "about", "every", "each", "no", "not", "very", "into", "if", "when", "will", "would", "dr.",
+        "a", "an", "the", "of", "to", "in", "on", "at", "and", "or", "but", "is", "was", "are", "were",
+        "for", "with", "from", "by", "as", "that", "this", "these", "its", "his", "her", "my", "your", "our",
+        "their", "be", "than", "about", "every", "each", "no", "not", "very", "into", "if", "when", "will",
+        "would", "dr.",
     ];
     let bare = word.to_lowercase();
     let number = bare.ends_with(|c: char| c.is_ascii_digit());
@@ -161,8 +165,8 @@ fn clings_to_next(word: &str) -> bool {
 
 fn opens_phrase(word: &str) -> bool {
     const OPENING: [&str; 20] = [
-        "and", "but", "or", "so", "because", "which", "that", "when", "where", "while", "if", "of", "in", "on",
-        "for", "with", "from", "to", "until", "than",
+        "and", "but", "or", "so", "because", "which", "that", "when", "where", "while", "if", "of", "in",
+        "on", "for", "with", "from", "to", "until", "than",
     ];
     OPENING.contains(&word.to_lowercase().as_str())
 }
@@ -185,7 +189,13 @@ fn letter(ch: char, case: Case) -> f32 {
 }
 
 /// One line when it fits, else two of widths as equal as can be; `None` when two do not suffice.
-fn best_lines(widths: &[f32], style: &CaptionStyle) -> Option<Vec<Range<usize>>> {
+///
+/// A cut that `clings` (after "the") is avoided where the other lines fit as well.
+fn best_lines(
+    widths: &[f32],
+    style: &CaptionStyle,
+    clings: impl Fn(usize) -> bool,
+) -> Option<Vec<Range<usize>>> {
     let line = |part: &[f32]| part.iter().sum::<f32>() + SPACE * part.len().saturating_sub(1) as f32;
     let n = widths.len();
     if line(widths) <= style.line_width {
@@ -195,6 +205,8 @@ fn best_lines(widths: &[f32], style: &CaptionStyle) -> Option<Vec<Range<usize>>>
         return None;
     }
     let widest = |cut: &usize| line(&widths[..*cut]).max(line(&widths[*cut..]));
-    let cut = (1..n).min_by(|a, b| widest(a).total_cmp(&widest(b)))?;
-    (widest(&cut) <= style.line_width).then(|| vec![0..cut, cut..n])
+    let cost = |cut: &usize| widest(cut) + if clings(*cut) { CLING } else { 0.0 };
+    let fitting = (1..n).filter(|cut| widest(cut) <= style.line_width);
+    let cut = fitting.min_by(|a, b| cost(a).total_cmp(&cost(b)))?;
+    Some(vec![0..cut, cut..n])
 }

@@ -82,7 +82,7 @@ impl Default for CaptionStyle {
             outline: Rgb::hex(0x0b0a12),
             outline_width: 0.075,
             shadow: 0.6,
-            position: 0.69,
+            position: 0.71,
             entrance: true,
             max_words: 5,
             max_lines: 2,
@@ -109,10 +109,11 @@ impl CaptionStyle {
             ("min_seconds", self.min_seconds, 0.0, 5.0),
         ];
         for (name, value, low, high) in ranges {
-            if !(low..=high).contains(&value) {
+            // Written as f32, 0.2 lies a hair above the f64 of the same name.
+            if !(low - 1e-6..=high + 1e-6).contains(&value) {
                 return Err(MediaError::new(
                     ErrorKind::InvalidInput,
-                    format!("caption style: `{name}` is {value}; give a number from {low} to {high}"),
+                    format!("caption style: `{name}` is {value:.3}; give a number from {low} to {high}"),
                 ));
             }
         }
@@ -156,6 +157,6 @@ mod tests {
     fn a_value_out_of_range_is_named_with_its_range() {
         let style = CaptionStyle { size: 900.0, ..CaptionStyle::default() };
         let error = style.validate().expect_err("too large").to_string();
-        assert!(error.contains("`size` is 900") && error.contains("24 to 200"), "{error}");
+        assert!(error.contains("`size` is 900.000") && error.contains("24 to 200"), "{error}");
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Art<'a> {
 impl<'a> Art<'a> {
     pub(crate) fn new(w: u32, h: u32, palette: &'a Palette, seed: u64) -> Art<'a> {
         let (wf, hf) = (w as f32, h as f32);
-        let focus = if h >= w { (0.5 * wf, 0.575 * hf) } else { (0.7 * wf, 0.52 * hf) };
+        let focus = if h >= w { (0.5 * wf, 0.555 * hf) } else { (0.765 * wf, 0.52 * hf) };
         let canvas = Canvas::new(w as usize, h as usize);
         Art { canvas, palette, dice: Dice::new(seed), w: wf, h: hf, u: wf.min(hf) / 1000.0, focus }
     }
@@ -61,7 +61,11 @@ impl<'a> Art<'a> {
     /// Stars over the upper part of the card, fading out at `floor` of the height.
     pub(crate) fn stars(&mut self, count: usize, floor: f32) {
         let spark = self.palette.spark();
-        let tints = [spark, mix(spark, self.palette.accent.linear(), 0.4), mix(spark, self.palette.accent2.linear(), 0.4)];
+        let tints = [
+            spark,
+            mix(spark, self.palette.accent.linear(), 0.4),
+            mix(spark, self.palette.accent2.linear(), 0.4),
+        ];
         let strength = if self.palette.is_dark() { 1.0 } else { 0.0 };
         for _ in 0..count {
             let (x, y) = (self.dice.range(0.0, self.w), self.dice.range(0.0, floor * self.h));

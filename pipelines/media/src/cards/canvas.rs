@@ -111,7 +111,8 @@ impl Canvas {
 
     /// Draws along a path with a colour and opacity of each place.
     pub(crate) fn line_with(&mut self, path: &Path, width: f32, paint: impl Fn(f32, f32) -> (Light, f32)) {
-        let stroke = Stroke { width, line_cap: LineCap::Round, line_join: LineJoin::Round, ..Stroke::default() };
+        let stroke =
+            Stroke { width, line_cap: LineCap::Round, line_join: LineJoin::Round, ..Stroke::default() };
         if let Some(outline) = path.stroke(&stroke, 1.0) {
             self.fill_with(&outline, paint);
         }
@@ -119,7 +120,8 @@ impl Canvas {
 
     /// Draws along a path that ends square, so that parts laid end to end do not overlap.
     pub(crate) fn band(&mut self, path: &Path, width: f32, colour: Light, opacity: f32) {
-        let stroke = Stroke { width, line_cap: LineCap::Butt, line_join: LineJoin::Round, ..Stroke::default() };
+        let stroke =
+            Stroke { width, line_cap: LineCap::Butt, line_join: LineJoin::Round, ..Stroke::default() };
         if let Some(outline) = path.stroke(&stroke, 1.0) {
             self.fill(&outline, colour, opacity);
         }
@@ -255,7 +257,8 @@ impl Ramp {
     /// Through `stops`, evenly spaced.
     pub(crate) fn new(stops: &[Rgb]) -> Ramp {
         let n = stops.len().max(2) - 1;
-        let even: Vec<(f32, Rgb)> = stops.iter().enumerate().map(|(i, c)| (i as f32 / n as f32, *c)).collect();
+        let even: Vec<(f32, Rgb)> =
+            stops.iter().enumerate().map(|(i, c)| (i as f32 / n as f32, *c)).collect();
         Ramp::at_places(&even)
     }
 

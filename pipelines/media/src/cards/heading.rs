@@ -44,8 +44,12 @@ pub(crate) fn set(fonts: &mut Fonts, text: &str, family: &str, room: &Box2) -> R
     let drawable = fonts.drawable(text);
     // Anton's charm is its capitals; its lower case looks cramped.
     let text = if family == "Anton" { drawable.to_uppercase() } else { drawable };
-    let mut out =
-        Heading { plain: Vec::new(), stressed: Vec::new(), bounds: [f32::MAX, f32::MAX, f32::MIN, f32::MIN], size: 0.0 };
+    let mut out = Heading {
+        plain: Vec::new(),
+        stressed: Vec::new(),
+        bounds: [f32::MAX, f32::MAX, f32::MIN, f32::MIN],
+        size: 0.0,
+    };
     match figure(&text) {
         Some(parts) => set_figure(fonts, &parts, family, room, &mut out)?,
         None => {
@@ -70,7 +74,7 @@ fn figure(text: &str) -> Option<Figure<'_>> {
 
 fn set_figure(fonts: &mut Fonts, parts: &Figure, family: &str, room: &Box2, out: &mut Heading) -> Result<()> {
     let mut top = room.top;
-    let rest = room.largest * 0.62;
+    let rest = room.largest * 0.72;
     let small = |top: f32, lines: usize| Box2 {
         top,
         height: rest * 1.1 * lines as f32 + 1.0,
@@ -83,12 +87,13 @@ fn set_figure(fonts: &mut Fonts, parts: &Figure, family: &str, room: &Box2, out:
         top = set_block(fonts, &parts.before, family, &small(top, 2), |_, _| false, out)? + rest * 0.30;
     }
     let used = top - room.top;
-    let below = if parts.after.is_empty() { 0.0 } else { rest * 1.5 };
+    let below = if parts.after.is_empty() { 0.0 } else { rest * 1.45 };
     let tall = (room.height - used - below).max(room.smallest);
-    let large = Box2 { top, height: tall, largest: room.largest * 2.4, lines: 1, ..*room };
+    // Figures have no descenders: of the em they fill little more than the height of a capital.
+    let large = Box2 { top, height: tall * 1.3, largest: room.largest * 2.6, lines: 1, ..*room };
     top = set_block(fonts, parts.figure, family, &large, |_, _| true, out)?;
     if !parts.after.is_empty() {
-        set_block(fonts, &parts.after, family, &small(top + rest * 0.34, 2), |_, _| false, out)?;
+        set_block(fonts, &parts.after, family, &small(top + rest * 0.42, 2), |_, _| false, out)?;
     }
     Ok(())
 }
@@ -135,7 +140,12 @@ fn set_block(
 
 fn grow(bounds: &mut [f32; 4], path: &Path) {
     let b = path.bounds();
-    *bounds = [bounds[0].min(b.left()), bounds[1].min(b.top()), bounds[2].max(b.right()), bounds[3].max(b.bottom())];
+    *bounds = [
+        bounds[0].min(b.left()),
+        bounds[1].min(b.top()),
+        bounds[2].max(b.right()),
+        bounds[3].max(b.bottom()),
+    ];
 }
 
 /// The word that carries the most: the longest of those that are not mere joints, the later one

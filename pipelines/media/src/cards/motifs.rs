@@ -130,7 +130,12 @@ const MOTIFS: [(Motif, &str, Draw, &str); 15] = [
         sign::bars,
         "number money percent million billion price cost market grow growth data count record economy more cent dollar profit rise",
     ),
-    (Motif::Heart, "heart", sign::heart, "heart love people life friend family health blood feel care kind human mother"),
+    (
+        Motif::Heart,
+        "heart",
+        sign::heart,
+        "heart love people life friend family health blood feel care kind human mother",
+    ),
 ];
 
 impl Motif {
@@ -161,29 +166,48 @@ impl Motif {
 
 /// The motif for each scene of a video, from its heading and narration.
 ///
-/// The words decide where they can; otherwise chance does, by `seed`. A motif does not return
-/// until the words call for it strongly or all others were shown, and never twice in a row.
+/// The words decide where they can, the loudest call first; otherwise chance does, by `seed`.
+/// A motif does not return until others were shown, unless the words call loudly, and never
+/// stands in two scenes in a row.
 pub fn plan(scenes: &[(&str, &str)], seed: u64) -> Vec<Motif> {
-    let mut chosen: Vec<Motif> = Vec::with_capacity(scenes.len());
-    for (i, (heading, body)) in scenes.iter().enumerate() {
-        let (heading_words, body_words) = (words::of(heading), words::of(body));
-        let mut dice = Dice::new(seed_of(seed ^ i as u64, heading));
-        let mut best = (f32::MIN, Motif::Moon);
-        for (motif, _, _, calls) in MOTIFS {
-            let called = call(&heading_words, calls) * 2.5 + call(&body_words, calls).min(3.0);
-            let shown = chosen.iter().filter(|other| **other == motif).count() as f32;
-            let last = if chosen.last() == Some(&motif) { 100.0 } else { 0.0 };
-            let score = called - 2.6 * shown - last + dice.range(0.0, 0.9);
-            if score > best.0 {
-                best = (score, motif);
+    let calls: Vec<Vec<f32>> =
+        scenes.iter().enumerate().map(|(i, scene)| wishes(*scene, seed ^ i as u64)).collect();
+    let mut chosen: Vec<Option<usize>> = vec![None; scenes.len()];
+    for _ in 0..scenes.len() {
+        let mut best = (f32::MIN, 0, 0);
+        for scene in (0..scenes.len()).filter(|i| chosen[*i].is_none()) {
+            for motif in 0..MOTIFS.len() {
+                let beside = scene.checked_sub(1).into_iter().chain([scene + 1]);
+                let twice = beside.into_iter().any(|i| chosen.get(i) == Some(&Some(motif)));
+                let shown = chosen.iter().filter(|c| **c == Some(motif)).count() as f32;
+                let score = calls[scene][motif] - AGAIN * shown - if twice { 1000.0 } else { 0.0 };
+                if score > best.0 {
+                    best = (score, scene, motif);
+                }
             }
         }
-        chosen.push(best.1);
+        chosen[best.1] = Some(best.2);
     }
-    chosen
+    chosen.into_iter().map(|motif| MOTIFS[motif.unwrap_or(0)].0).collect()
 }
 
-/// How loudly the words call: each match counts, the earlier in the list the more.
+/// What showing a motif once more costs, in matched words of narration.
+const AGAIN: f32 = 4.0;
+
+/// How much each motif suits a scene, with a little chance.
+fn wishes((heading, body): (&str, &str), seed: u64) -> Vec<f32> {
+    let (mut heading_words, body_words) = (words::of(heading), words::of(body));
+    if heading.contains(|c: char| c.is_ascii_digit()) {
+        heading_words.push("number".into());
+    }
+    let mut dice = Dice::new(seed_of(seed, heading));
+    let wish = |entry: &(Motif, &str, Draw, &str)| {
+        call(&heading_words, entry.3) * 2.5 + call(&body_words, entry.3).min(3.0) + dice.range(0.0, 0.9)
+    };
+    MOTIFS.iter().map(wish).collect()
+}
+
+/// How loudly the words call: each match counts, the first three in the list a little more.
 fn call(words: &[String], calls: &str) -> f32 {
     let weight = |word: &String| {
         let place = calls.split(' ').position(|call| call == word)?;

@@ -8,28 +8,36 @@ use crate::typeset::colour::{Rgb, contrast};
 pub(crate) const WANTED: f32 = 5.2;
 
 /// The brightest and darkest things behind a rectangle of the frame, as relative luminance, when
-/// the picture is shown filling the frame and may drift by a tenth of it.
+/// the picture is shown filling the frame and drifts a little.
 pub(crate) fn behind(under: &Picture, frame: (f32, f32), rect: [f32; 4]) -> (f32, f32) {
     let (pw, ph) = (under.width as f32, under.height as f32);
     let scale = (pw / frame.0).min(ph / frame.1);
     let place = |v: f32, mid: f32, to: f32| to / 2.0 + (v - mid / 2.0) * scale;
-    let (dx, dy) = (0.06 * frame.0, 0.06 * frame.1);
+    let (dx, dy) = (0.05 * frame.0, 0.02 * frame.1);
     let x0 = place(rect[0] - dx, frame.0, pw).clamp(0.0, pw - 1.0) as u32;
     let x1 = place(rect[2] + dx, frame.0, pw).clamp(0.0, pw) as u32;
     let y0 = place(rect[1] - dy, frame.1, ph).clamp(0.0, ph - 1.0) as u32;
     let y1 = place(rect[3] + dy, frame.1, ph).clamp(0.0, ph) as u32;
-    let step = (((x1.saturating_sub(x0)) * (y1.saturating_sub(y0))) as f32 / 20_000.0).sqrt().max(1.0) as usize;
-    let mut seen: Vec<f32> = Vec::new();
-    for y in (y0..y1.max(y0 + 1)).step_by(step) {
-        for x in (x0..x1.max(x0 + 1)).step_by(step) {
-            let at = ((y * under.width + x) * 3) as usize;
-            seen.push(Rgb([under.rgb[at], under.rgb[at + 1], under.rgb[at + 2]]).luminance());
+    let step =
+        (((x1.saturating_sub(x0)) * (y1.saturating_sub(y0))) as f32 / 20_000.0).sqrt().max(1.0) as usize;
+    // Band by band, or what lies behind the last line alone would drown in the rest.
+    const BANDS: u32 = 5;
+    let tall = ((y1.max(y0 + 1) - y0).div_ceil(BANDS)).max(1);
+    let (mut brightest, mut darkest) = (0.0_f32, 1.0_f32);
+    for top in (y0..y1.max(y0 + 1)).step_by(tall as usize) {
+        let mut seen: Vec<f32> = Vec::new();
+        for y in (top..(top + tall).min(under.height)).step_by(step) {
+            for x in (x0..x1.max(x0 + 1)).step_by(step) {
+                let at = ((y * under.width + x) * 3) as usize;
+                seen.push(Rgb([under.rgb[at], under.rgb[at + 1], under.rgb[at + 2]]).luminance());
+            }
         }
+        seen.sort_by(f32::total_cmp);
+        // Single stars and sparkles do not hurt a letter: look at the bulk.
+        let at = |share: f32| seen[((seen.len() - 1) as f32 * share) as usize];
+        (brightest, darkest) = (brightest.max(at(0.96)), darkest.min(at(0.04)));
     }
-    seen.sort_by(f32::total_cmp);
-    // Single stars and sparkles do not hurt a letter: look at the bulk.
-    let at = |share: f32| seen[((seen.len() - 1) as f32 * share) as usize];
-    (at(0.97), at(0.03))
+    (brightest, darkest)
 }
 
 /// The least opacity of a veil of colour `veil` under which `ink` reads well over luminances from

@@ -47,8 +47,11 @@ pub fn title(spec: &CardSpec, under: &Picture, fonts: &mut Fonts, zone: SafeZone
 fn heading_box([left, top, right, bottom]: [f32; 4], (w, h): (f32, f32), u: f32) -> Box2 {
     let portrait = h >= w;
     let inset = left.max(0.075 * w);
-    let (first, last) =
-        if portrait { (top.max(0.085 * h), (0.445 * h).min(bottom)) } else { (top.max(0.10 * h), bottom.min(0.66 * h)) };
+    let (first, last) = if portrait {
+        (top.max(0.085 * h), (0.385 * h).min(bottom))
+    } else {
+        (top.max(0.10 * h), bottom.min(0.66 * h))
+    };
     let width = if portrait { right.min(0.925 * w) - inset } else { (0.52 * w).min(right - inset) };
     Box2 {
         left: inset,
@@ -56,7 +59,7 @@ fn heading_box([left, top, right, bottom]: [f32; 4], (w, h): (f32, f32), u: f32)
         width: width.max(80.0 * u),
         height: (last - first).max(120.0 * u),
         smallest: 54.0 * u,
-        largest: 150.0 * u,
+        largest: 146.0 * u,
         lines: 4,
     }
 }
@@ -98,7 +101,7 @@ fn draw(
     let veil = scrim::opacity(palette.ink, veil_colour(palette), behind, scrim::WANTED);
     let size = (frame.0 as u32, frame.1 as u32);
     let margin = 56.0 * u;
-    let fade = 0.11 * frame.1;
+    let fade = 0.2 * frame.1;
     let reach = if veil > 0.0 {
         [0.0, 0.0, frame.0, bounds[3] + margin + fade]
     } else {
@@ -137,7 +140,8 @@ fn soft_shadow(layer: &mut Layer, set: &Heading, palette: &Palette, u: f32) {
     let mut all = PathBuilder::new();
     set.plain.iter().chain(&set.stressed).for_each(|path| all.push_path(path));
     if let Some(path) = all.finish() {
-        let soft = Soft { colour: palette.deep, opacity: 0.55, sigma: 13.0 * u, drop: 6.0 * u, grow: 2.0 * u };
+        let soft =
+            Soft { colour: palette.deep, opacity: 0.55, sigma: 13.0 * u, drop: 6.0 * u, grow: 2.0 * u };
         layer.shadow(&path, &soft);
     }
 }

@@ -22,11 +22,11 @@ fn plain(word: &str) -> Option<String> {
 /// Words that carry little: never the one to stress in a title.
 pub(crate) fn is_light(word: &str) -> bool {
     const LIGHT: [&str; 66] = [
-        "a", "an", "the", "of", "to", "in", "on", "at", "and", "or", "but", "is", "was", "are", "were", "for", "with",
-        "from", "by", "as", "that", "this", "it", "its", "his", "her", "my", "your", "our", "their", "be", "than",
-        "about", "we", "you", "they", "he", "she", "i", "not", "no", "so", "if", "when", "what", "why", "how", "who",
-        "where", "which", "will", "would", "can", "could", "has", "have", "had", "do", "does", "did", "into", "there",
-        "then", "just", "very", "every",
+        "a", "an", "the", "of", "to", "in", "on", "at", "and", "or", "but", "is", "was", "are", "were",
+        "for", "with", "from", "by", "as", "that", "this", "it", "its", "his", "her", "my", "your", "our",
+        "their", "be", "than", "about", "we", "you", "they", "he", "she", "i", "not", "no", "so", "if",
+        "when", "what", "why", "how", "who", "where", "which", "will", "would", "can", "could", "has",
+        "have", "had", "do", "does", "did", "into", "there", "then", "just", "very", "every",
     ];
     LIGHT.contains(&word)
 }

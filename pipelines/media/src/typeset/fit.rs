@@ -35,48 +35,67 @@ pub(crate) struct Block {
     pub words: Vec<String>,
 }
 
-/// Words and their widths in ems, with the width of a space.
+/// Words, and how far into one long line each begins and ends, in ems.
 struct Measured {
     words: Vec<String>,
-    widths: Vec<f32>,
-    space: f32,
+    spans: Vec<(f32, f32)>,
 }
 
 impl Measured {
     fn line(&self, range: Range<usize>) -> f32 {
-        let gaps = range.len().saturating_sub(1) as f32 * self.space;
-        self.widths[range].iter().sum::<f32>() + gaps
+        self.spans[range.end - 1].1 - self.spans[range.start].0
     }
 }
 
 /// Finds the largest setting of `text` in `room`. Text that cannot fit at the smallest size loses
 /// its last words to an ellipsis, so the result never leaves the room.
 pub(crate) fn fit(fonts: &mut Fonts, text: &str, face: &Face, room: &Room) -> Result<Block> {
-    let mut measured = measure(fonts, text, face)?;
-    let mut best = best_block(&measured, room, room.lines);
-    let most = (room.height / (room.smallest * room.leading)).floor().max(1.0) as usize;
-    if best.size < room.smallest {
-        best = best_block(&measured, room, most.max(room.lines));
+    let measured = measure(fonts, text.split_whitespace().flat_map(cut_long), face)?;
+    let best = best_block(&measured, room, room.lines);
+    if best.size >= room.smallest {
+        return Ok(best);
     }
-    while best.size < room.smallest && measured.words.len() > 1 {
-        measured.words.pop();
-        let last = measured.words.last_mut().expect("more than one word was left");
-        *last = format!("{}…", last.trim_end_matches(['…', ',', '.', ';', ':', '-']));
-        let text = measured.words.join(" ");
-        measured = measure(fonts, &text, face)?;
-        best = best_block(&measured, room, most.max(room.lines));
+    let lines = ((room.height / room.smallest - 1.0) / room.leading).floor().max(0.0) as usize + 1;
+    let lines = lines.max(room.lines);
+    let whole = best_block(&measured, room, lines);
+    if whole.size >= room.smallest {
+        return Ok(whole);
     }
-    Ok(best)
+    shorten(fonts, &measured.words, face, room, lines)
 }
 
-fn measure(fonts: &mut Fonts, text: &str, face: &Face) -> Result<Measured> {
-    let face = Face { size: MEASURE, ..*face };
-    let words: Vec<String> = text.split_whitespace().flat_map(cut_long).collect();
-    let mut widths = Vec::with_capacity(words.len());
-    for word in &words {
-        widths.push(fonts.run(word, &face)?.width / MEASURE);
+/// The most words that fit with an ellipsis after them; at least one, however small.
+fn shorten(fonts: &mut Fonts, words: &[String], face: &Face, room: &Room, lines: usize) -> Result<Block> {
+    let (mut low, mut high) = (1, words.len());
+    let mut best = None;
+    while low <= high {
+        let middle = (low + high) / 2;
+        let mut kept = words[..middle].to_vec();
+        if let (Some(last), true) = (kept.last_mut(), middle < words.len()) {
+            *last = format!("{}…", last.trim_end_matches(['…', ',', '.', ';', ':', '-']));
+        }
+        let block = best_block(&measure(fonts, kept.into_iter(), face)?, room, lines);
+        if block.size >= room.smallest || middle == 1 {
+            low = middle + 1;
+            best = Some(block);
+        } else {
+            high = middle - 1;
+        }
     }
-    Ok(Measured { words, widths, space: space(fonts, &face)? })
+    Ok(best.unwrap_or_else(|| Block { size: room.smallest, lines: Vec::new(), words: Vec::new() }))
+}
+
+fn measure(fonts: &mut Fonts, words: impl Iterator<Item = String>, face: &Face) -> Result<Measured> {
+    let face = Face { size: MEASURE, ..*face };
+    let space = space(fonts, &face)?;
+    let mut measured = Measured { words: words.collect(), spans: Vec::new() };
+    let mut pen = 0.0;
+    for word in &measured.words {
+        let width = fonts.run(word, &face)?.width / MEASURE;
+        measured.spans.push((pen, pen + width));
+        pen += width + space;
+    }
+    Ok(measured)
 }
 
 /// Width of a word space, in ems.
@@ -95,14 +114,13 @@ fn cut_long(word: &str) -> Vec<String> {
 
 fn best_block(text: &Measured, room: &Room, most_lines: usize) -> Block {
     let mut best = Block { size: 0.0, lines: Vec::new(), words: text.words.clone() };
-    for count in 1..=most_lines.min(text.words.len()) {
-        let lines = balance(text, count);
+    for lines in balance(text, most_lines.min(text.words.len())) {
         let widest = lines.iter().map(|line| text.line(line.clone())).fold(0.01, f32::max);
         // The last line needs no leading below it: an em box is enough.
-        let tall = (count as f32 - 1.0) * room.leading + 1.0;
+        let tall = (lines.len() as f32 - 1.0) * room.leading + 1.0;
         let size = (room.width / widest).min(room.height / tall).min(room.largest);
         // One more line must pay for itself, or a short title is stacked like a ladder.
-        if size > best.size * 1.04 {
+        if size > best.size * 1.22 || best.size < room.smallest && size > best.size {
             best.size = size;
             best.lines = lines;
         }
@@ -110,14 +128,14 @@ fn best_block(text: &Measured, room: &Room, most_lines: usize) -> Block {
     best
 }
 
-/// Cuts the words into exactly `count` lines of widths as equal as can be (least sum of fourth
-/// powers, which keeps the widest line short and leaves no widow).
-fn balance(text: &Measured, count: usize) -> Vec<Range<usize>> {
+/// The words cut into one line, two lines and so on up to `most`, of widths as equal as can be
+/// (least sum of fourth powers, which keeps the widest line short and leaves no widow).
+fn balance(text: &Measured, most: usize) -> Vec<Vec<Range<usize>>> {
     let n = text.words.len();
-    let mut cost = vec![vec![f32::INFINITY; n + 1]; count + 1];
-    let mut from = vec![vec![0; n + 1]; count + 1];
+    let mut cost = vec![vec![f32::INFINITY; n + 1]; most + 1];
+    let mut from = vec![vec![0; n + 1]; most + 1];
     cost[0][0] = 0.0;
-    for line in 1..=count {
+    for line in 1..=most {
         for end in line..=n {
             for start in (line - 1)..end {
                 let here = cost[line - 1][start] + text.line(start..end).powi(4);
@@ -128,12 +146,15 @@ fn balance(text: &Measured, count: usize) -> Vec<Range<usize>> {
             }
         }
     }
-    let mut lines = Vec::with_capacity(count);
-    let mut end = n;
-    for line in (1..=count).rev() {
-        lines.push(from[line][end]..end);
-        end = from[line][end];
-    }
-    lines.reverse();
-    lines
+    let traced = |count: usize| {
+        let mut lines = Vec::with_capacity(count);
+        let mut end = n;
+        for line in (1..=count).rev() {
+            lines.push(from[line][end]..end);
+            end = from[line][end];
+        }
+        lines.reverse();
+        lines
+    };
+    (1..=most).map(traced).collect()
 }

@@ -92,7 +92,8 @@ impl Layer {
             let a = (sum * opacity / (16 * 256)) * (255 - u32::from(pixel.alpha())) / 255;
             let mix = |own: u8, c: u32| (u32::from(own) + c * a / 255) as u8;
             let alpha = (u32::from(pixel.alpha()) + a).min(255) as u8;
-            let rgb = [mix(pixel.red(), r), mix(pixel.green(), g), mix(pixel.blue(), b)].map(|c| c.min(alpha));
+            let rgb =
+                [mix(pixel.red(), r), mix(pixel.green(), g), mix(pixel.blue(), b)].map(|c| c.min(alpha));
             *pixel = PremultipliedColorU8::from_rgba(rgb[0], rgb[1], rgb[2], alpha)
                 .expect("each component was limited to alpha");
         }
@@ -108,7 +109,8 @@ impl Layer {
             for pixel in row {
                 let a = even * (255.0 - f32::from(pixel.alpha())) / 255.0;
                 let alpha = (f32::from(pixel.alpha()) + a + 0.5).min(255.0) as u8;
-                let mix = |own: u8, c: u8| ((f32::from(own) + f32::from(c) * a / 255.0 + 0.5) as u8).min(alpha);
+                let mix =
+                    |own: u8, c: u8| ((f32::from(own) + f32::from(c) * a / 255.0 + 0.5) as u8).min(alpha);
                 let [r, g, b] = colour.0;
                 *pixel = PremultipliedColorU8::from_rgba(
                     mix(pixel.red(), r),
@@ -128,7 +130,8 @@ impl Layer {
             let start = ((self.y as usize + y) * pw + self.x as usize) * 3;
             for (src, dst) in row.iter().zip(picture.rgb[start..start + w * 3].chunks_exact_mut(3)) {
                 let rest = 255 - u32::from(src.alpha());
-                let put = |own: u8, c: u8| (u32::from(c) + (u32::from(own) * rest + 127) / 255).min(255) as u8;
+                let put =
+                    |own: u8, c: u8| (u32::from(c) + (u32::from(own) * rest + 127) / 255).min(255) as u8;
                 let mixed = [put(dst[0], src.red()), put(dst[1], src.green()), put(dst[2], src.blue())];
                 dst.copy_from_slice(&mixed);
             }

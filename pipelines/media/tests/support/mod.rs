@@ -32,7 +32,8 @@ pub fn font_files() -> Vec<PathBuf> {
 
 /// The bundled fonts; they must have been fetched.
 pub fn fonts() -> Fonts {
-    Fonts::load(&font_files()).unwrap_or_else(|e| panic!("{e}\nthe tests need the bundled fonts: run `make setup`"))
+    Fonts::load(&font_files())
+        .unwrap_or_else(|e| panic!("{e}\nthe tests need the bundled fonts: run `make setup`"))
 }
 
 /// A picture of one colour.
@@ -49,7 +50,8 @@ pub fn blend(under: &Picture, overlay: &Overlay) -> Picture {
             let at = (fy * under.width as usize + fx) * 3;
             let yuv = to_yuv([out.rgb[at], out.rgb[at + 1], out.rgb[at + 2]]);
             let (i, c) = (y * overlay.width + x, (y / 2) * (overlay.width / 2) + x / 2);
-            let over = |src: u8, dst: f32, alpha: u8| f32::from(src) + dst * (255.0 - f32::from(alpha)) / 255.0;
+            let over =
+                |src: u8, dst: f32, alpha: u8| f32::from(src) + dst * (255.0 - f32::from(alpha)) / 255.0;
             let mixed = [
                 over(overlay.luma[i], yuv[0], overlay.alpha[i]),
                 over(overlay.cb[c], yuv[1], overlay.chroma_alpha[c]),

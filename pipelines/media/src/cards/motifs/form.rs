@@ -24,7 +24,7 @@ pub(crate) fn sunburst(art: &mut Art) {
         (mix(mix(bright, accent, 0.35), sky.at(0.5), far), ray * 0.62 * (1.0 - 0.88 * far))
     });
     art.canvas.glow(cx, cy, 640.0 * u, accent, 0.28);
-    let r = 300.0 * u;
+    let r = 275.0 * u;
     striped_sun(art, (cx, cy), r);
     for (k, opacity) in [(1.16, 0.85), (1.30, 0.45), (1.48, 0.22)] {
         if let Some(ring) = circle(cx, cy, r * k) {
@@ -40,12 +40,17 @@ fn striped_sun(art: &mut Art, (cx, cy): (f32, f32), r: f32) {
     let Some(disc) = circle(cx, cy, r) else { return };
     art.canvas.fill_with(&disc, |_, y| {
         let t = (y - cy + r) / (2.0 * r);
-        let colour = if t < 0.45 { mix(light, accent, t / 0.45) } else { mix(accent, second, (t - 0.45) / 0.55) };
+        let colour =
+            if t < 0.45 { mix(light, accent, t / 0.45) } else { mix(accent, second, (t - 0.45) / 0.55) };
         // Gaps begin below the middle and widen downwards.
         let k = (t - 0.5) * 7.5;
         let gap = 0.12 + 0.10 * k.max(0.0);
         let edge = 7.5 / (2.0 * r);
-        let open = if k <= 0.0 { 0.0 } else { smooth(1.0 - gap - edge, 1.0 - gap, k.fract()) * smooth(1.0 + edge, 1.0, k.fract()) };
+        let open = if k <= 0.0 {
+            0.0
+        } else {
+            smooth(1.0 - gap - edge, 1.0 - gap, k.fract()) * smooth(1.0 + edge, 1.0, k.fract())
+        };
         (colour, 1.0 - open)
     });
 }
@@ -79,9 +84,21 @@ pub(crate) fn contours(art: &mut Art) {
     let field = art.field(2.1, 2, seed);
     let sky = art.palette.sky_ramp();
     let fill = if art.palette.is_dark() {
-        Ramp::new(&[art.palette.layers[3], art.palette.layers[2], art.palette.layers[1], art.palette.layers[0], art.palette.accent2])
+        Ramp::new(&[
+            art.palette.layers[3],
+            art.palette.layers[2],
+            art.palette.layers[1],
+            art.palette.layers[0],
+            art.palette.accent2,
+        ])
     } else {
-        Ramp::new(&[art.palette.sky[0], art.palette.sky[1], art.palette.sky[2], art.palette.layers[0], art.palette.accent])
+        Ramp::new(&[
+            art.palette.sky[0],
+            art.palette.sky[1],
+            art.palette.sky[2],
+            art.palette.layers[0],
+            art.palette.accent,
+        ])
     };
     let (line, hot) = (art.palette.light.linear(), art.palette.accent.linear());
     let (fx, fy) = art.focus;
@@ -140,7 +157,8 @@ pub(crate) fn papercut(art: &mut Art) {
             })
             .collect();
         let Some(sheet_path) = with_hole(&hole, (w, h)) else { continue };
-        let cast = Cast { sigma: 26.0 * art.u, dx: 10.0 * art.u, dy: 22.0 * art.u, colour: deep, opacity: 0.62 };
+        let cast =
+            Cast { sigma: 26.0 * art.u, dx: 10.0 * art.u, dy: 22.0 * art.u, colour: deep, opacity: 0.62 };
         art.canvas.cast(&sheet_path, &cast);
         let tone = ramp.at(t);
         let top = mix(tone, light, 0.10 * (1.0 - t));
@@ -192,7 +210,12 @@ pub(crate) fn silk(art: &mut Art) {
     }
 }
 
-fn thread_of_light(art: &mut Art, place: impl Fn(f32) -> f32, half: f32, (colour, light, k): ([f32; 3], f32, f32)) {
+fn thread_of_light(
+    art: &mut Art,
+    place: impl Fn(f32) -> f32,
+    half: f32,
+    (colour, light, k): ([f32; 3], f32, f32),
+) {
     let (w, h) = (art.canvas.w, art.canvas.h);
     let dark = light > 0.0;
     for x in 0..w {
@@ -221,13 +244,34 @@ pub(crate) fn spheres(art: &mut Art) {
     art.sky(0.06);
     let (fx, fy) = art.focus;
     let strength = if art.palette.is_dark() { 1.0 } else { 0.25 };
-    art.canvas.glow(fx - 200.0 * art.u, fy + 160.0 * art.u, 620.0 * art.u, art.palette.accent2.linear(), 0.3 * strength);
-    art.canvas.glow(fx + 260.0 * art.u, fy - 120.0 * art.u, 480.0 * art.u, art.palette.layers[0].linear(), 0.35 * strength);
-    let skins = [art.palette.accent, art.palette.accent2, art.palette.layers[0], art.palette.layers[1], art.palette.light];
-    let mut placed: Vec<(f32, f32, f32)> = vec![(fx, fy, 235.0 * art.u)];
+    art.canvas.glow(
+        fx - 200.0 * art.u,
+        fy + 160.0 * art.u,
+        620.0 * art.u,
+        art.palette.accent2.linear(),
+        0.3 * strength,
+    );
+    art.canvas.glow(
+        fx + 260.0 * art.u,
+        fy - 120.0 * art.u,
+        480.0 * art.u,
+        art.palette.layers[0].linear(),
+        0.35 * strength,
+    );
+    let skins = [
+        art.palette.accent,
+        art.palette.accent2,
+        art.palette.layers[0],
+        art.palette.layers[1],
+        art.palette.light,
+    ];
+    let mut placed: Vec<(f32, f32, f32)> = vec![(fx, fy, 215.0 * art.u)];
     for tries in 0..900 {
         let r = (34.0 + 130.0 * art.dice.range(0.0, 1.0).powi(2)) * art.u * (1.0 - tries as f32 / 1800.0);
-        let (x, y) = (art.dice.range(0.0, art.w), fy + art.dice.range(-0.24, 0.36) * art.h);
+        let (x, y) = (
+            art.dice.range(0.0, art.w),
+            fy + art.dice.range(if art.portrait() { -0.17 } else { -0.5 }, 0.40) * art.h,
+        );
         let clear = placed.iter().all(|p| (p.0 - x).hypot(p.1 - y) > p.2 + r + 14.0 * art.u);
         if clear && placed.len() < 26 {
             placed.push((x, y, r));
@@ -238,7 +282,8 @@ pub(crate) fn spheres(art: &mut Art) {
     let rim = art.palette.light.linear();
     let count = placed.len();
     for (i, (x, y, r)) in placed.into_iter().enumerate() {
-        let skin = if i + 1 == count { skins[0].linear() } else { skins[art.dice.below(skins.len())].linear() };
+        let skin =
+            if i + 1 == count { skins[0].linear() } else { skins[art.dice.below(skins.len())].linear() };
         if let Some(path) = circle(x, y + r * 0.25, r) {
             let cast = Cast { sigma: r * 0.35, dx: r * 0.1, dy: r * 0.35, colour: shade, opacity: 0.45 };
             art.canvas.cast(&path, &cast);

@@ -26,7 +26,8 @@ pub(crate) fn waves(art: &mut Art) {
     sun(art, (x, horizon - 60.0 * art.u), 165.0 * art.u);
     let count = 8;
     let ramp = art.palette.layer_ramp();
-    let (light, deep, accent) = (art.palette.light.linear(), art.palette.deep.linear(), art.palette.accent.linear());
+    let (light, deep, accent) =
+        (art.palette.light.linear(), art.palette.deep.linear(), art.palette.accent.linear());
     for i in 0..count {
         let t = i as f32 / (count - 1) as f32;
         let base = horizon + (art.h - horizon) * t.powf(1.5) * 0.92;
@@ -44,7 +45,8 @@ pub(crate) fn waves(art: &mut Art) {
             colour = mix(colour, light, 0.6 * smooth((1.0 + 4.5 * t) * u * thick, 0.0, depth));
             // The sun's road: glints, thinning out towards its sides.
             let near = (-((px - x) / road).powi(2)).exp() * (1.0 - 0.75 * t);
-            let glint = smooth(0.80 - 0.28 * near, 0.86 - 0.28 * near, fbm(px / grain_x, py / grain_y, 2, seed));
+            let glint =
+                smooth(0.80 - 0.28 * near, 0.86 - 0.28 * near, fbm(px / grain_x, py / grain_y, 2, seed));
             (mix(colour, mix(accent, light, 0.55), glint * near), 1.0)
         });
     }
@@ -84,7 +86,8 @@ pub(crate) fn peaks(art: &mut Art) {
         art.under(&line, |px, py, depth| {
             // Ribs run down the face from the ridge, wandering as they go.
             let wander = 190.0 * u * (fbm(px / (150.0 * u), py / (70.0 * u), 3, seed) - 0.5);
-            let at = (px + wander * smooth(0.0, 160.0 * u, depth)).clamp(0.0, faces.len() as f32 - 1.0) as usize;
+            let at =
+                (px + wander * smooth(0.0, 160.0 * u, depth)).clamp(0.0, faces.len() as f32 - 1.0) as usize;
             let sun = (faces[at] * side).clamp(-1.0, 1.0) * smooth(reach, 0.0, depth) * (0.24 - 0.12 * t);
             let fog = smooth(0.1, 1.0, depth / reach) * 0.6 * (1.0 - t);
             (mix(lift(tone, sun), mist, fog), 1.0)
@@ -96,7 +99,9 @@ pub(crate) fn peaks(art: &mut Art) {
 /// How much each column of a ridge falls to the right, smoothed over `reach` pixels; about -1 to 1.
 fn facing(line: &[f32], reach: f32) -> Vec<f32> {
     let (n, step) = (line.len(), reach.max(1.0) as usize);
-    (0..n).map(|x| (line[(x + step).min(n - 1)] - line[x.saturating_sub(step)]) / (2.0 * step as f32)).collect()
+    (0..n)
+        .map(|x| (line[(x + step).min(n - 1)] - line[x.saturating_sub(step)]) / (2.0 * step as f32))
+        .collect()
 }
 
 /// A jagged skyline: ridged noise, highest near the middle of its features.
@@ -181,13 +186,16 @@ fn building(art: &mut Art, [l, t, r, b]: [f32; 4], (tone, low): ([f32; 3], [f32;
     let mut outline = vec![(l, b), (l, t), (r, t), (r, b)];
     let (u, wide) = (art.u, r - l);
     match art.dice.below(5) {
-        0 => outline.splice(1..3, [(l, t + 24.0 * u), (l + wide * 0.5, t - 26.0 * u), (r, t + 24.0 * u)]).for_each(drop),
+        0 => outline
+            .splice(1..3, [(l, t + 24.0 * u), (l + wide * 0.5, t - 26.0 * u), (r, t + 24.0 * u)])
+            .for_each(drop),
         1 => {
             let step = [(l, t + 40.0 * u), (l + wide * 0.25, t + 40.0 * u), (l + wide * 0.25, t), (r, t)];
             outline.splice(1..3, step).for_each(drop);
         }
         2 => {
-            let mast = [(l, t), (l + wide * 0.47, t), (l + wide * 0.5, t - 90.0 * u), (l + wide * 0.53, t), (r, t)];
+            let mast =
+                [(l, t), (l + wide * 0.47, t), (l + wide * 0.5, t - 90.0 * u), (l + wide * 0.53, t), (r, t)];
             outline.splice(1..3, mast).for_each(drop);
         }
         _ => {}
@@ -211,7 +219,8 @@ fn windows(art: &mut Art, [l, t, r, b]: [f32; 4], near: f32) {
                 continue;
             }
             let x = l + inset + column as f32 * cell;
-            let (warm, strength) = (art.dice.range(0.0, 0.7), art.dice.range(0.25, 0.95) * (0.45 + 0.55 * near));
+            let (warm, strength) =
+                (art.dice.range(0.0, 0.7), art.dice.range(0.25, 0.95) * (0.45 + 0.55 * near));
             let colour = mix(accent, light, warm);
             art.canvas.wash([x, y, x + pane, y + pane * 1.35], |_, _| (colour, strength));
         }

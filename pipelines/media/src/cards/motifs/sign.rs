@@ -11,8 +11,9 @@ use std::f32::consts::TAU;
 pub(crate) fn dial(art: &mut Art) {
     art.sky(0.0);
     let (cx, cy) = art.focus;
-    let (u, r) = (art.u, 385.0 * art.u);
-    let (spark, accent, second) = (art.palette.spark(), art.palette.accent.linear(), art.palette.accent2.linear());
+    let (u, r) = (art.u, 330.0 * art.u);
+    let (spark, accent, second) =
+        (art.palette.spark(), art.palette.accent.linear(), art.palette.accent2.linear());
     let glow = if art.palette.is_dark() { 1.0 } else { 0.0 };
     art.canvas.glow(cx, cy, r * 1.5, art.palette.layers[0].linear(), 0.35 * glow);
     face(art, (cx, cy), r);
@@ -47,7 +48,11 @@ fn face(art: &mut Art, (cx, cy): (f32, f32), r: f32) {
     let (top, low) = (art.palette.layers[1].linear(), art.palette.layers[3].linear());
     let (deep, u) = (art.palette.deep.linear(), art.u);
     art.canvas.cast(&disc, &Cast { sigma: 46.0 * u, dx: 0.0, dy: 42.0 * u, colour: deep, opacity: 0.6 });
-    let (top, low) = if art.palette.is_dark() { (top, low) } else { (art.palette.light.linear(), art.palette.sky[1].linear()) };
+    let (top, low) = if art.palette.is_dark() {
+        (top, low)
+    } else {
+        (art.palette.light.linear(), art.palette.sky[1].linear())
+    };
     art.canvas.fill_with(&disc, |x, y| {
         let t = smooth(-1.0, 1.0, ((x - cx) + 1.6 * (y - cy)) / (1.6 * r));
         (mix(top, low, t), 0.94)
@@ -73,7 +78,14 @@ fn sweep(art: &mut Art, (cx, cy): (f32, f32), r: f32, end: f32) {
 }
 
 /// A line along a clock's radius; `angle` runs clockwise from twelve.
-fn stroke(art: &mut Art, (cx, cy): (f32, f32), angle: f32, (from, to): (f32, f32), width: f32, (colour, a): ([f32; 3], f32)) {
+fn stroke(
+    art: &mut Art,
+    (cx, cy): (f32, f32),
+    angle: f32,
+    (from, to): (f32, f32),
+    width: f32,
+    (colour, a): ([f32; 3], f32),
+) {
     let mut path = PathBuilder::new();
     path.move_to(cx + from * angle.sin(), cy - from * angle.cos());
     path.line_to(cx + to * angle.sin(), cy - to * angle.cos());
@@ -86,17 +98,19 @@ fn stroke(art: &mut Art, (cx, cy): (f32, f32), angle: f32, (from, to): (f32, f32
 pub(crate) fn bars(art: &mut Art) {
     art.sky(0.05);
     grid(art);
-    let (u, count) = (art.u, 7);
-    let span = (art.w * 0.86).min(980.0 * u);
+    let (u, count) = (art.u, 6 + art.dice.below(3));
+    let bend = art.dice.range(1.0, 1.9);
+    let span = (art.w * if art.portrait() { 0.82 } else { 0.44 }).min(980.0 * u);
     let (foot, left) = (art.focus.1 + 0.20 * art.h.min(1800.0 * u), art.focus.0 - span / 2.0);
     let (foot, left) = (foot.min(art.h * 0.86), left.min(art.w * 0.93 - span));
     let cell = span / count as f32;
-    let ramp = Ramp::new(&[art.palette.layers[1], art.palette.layers[0], art.palette.accent2, art.palette.accent]);
-    let room = foot - art.h * if art.portrait() { 0.44 } else { 0.2 };
+    let ramp =
+        Ramp::new(&[art.palette.layers[1], art.palette.layers[0], art.palette.accent2, art.palette.accent]);
+    let room = foot - art.h * if art.portrait() { 0.47 } else { 0.24 };
     let mut tips = Vec::with_capacity(count);
     for i in 0..count {
         let t = i as f32 / (count - 1) as f32;
-        let tall = room * (0.16 + 0.80 * t.powf(1.5) + art.dice.range(-0.05, 0.05)).clamp(0.12, 1.0);
+        let tall = room * (0.16 + 0.80 * t.powf(bend) + art.dice.range(-0.06, 0.06)).clamp(0.12, 1.0);
         let (l, r) = (left + cell * (i as f32 + 0.09), left + cell * (i as f32 + 0.91));
         tips.push(((l + r) / 2.0, foot - tall));
         column(art, [l, foot - tall, r, foot], (&ramp, t));
@@ -162,11 +176,17 @@ pub(crate) fn heart(art: &mut Art) {
     let glow = if art.palette.is_dark() { 1.0 } else { 0.3 };
     art.canvas.glow(cx, cy, 700.0 * u, art.palette.accent2.linear(), 0.35 * glow);
     dust(art);
-    let ramp = Ramp::new(&[art.palette.layers[2], art.palette.layers[0], art.palette.accent2, art.palette.accent, art.palette.light]);
+    let ramp = Ramp::new(&[
+        art.palette.layers[2],
+        art.palette.layers[0],
+        art.palette.accent2,
+        art.palette.accent,
+        art.palette.light,
+    ]);
     const LAYERS: usize = 6;
     for layer in 0..LAYERS {
         let t = layer as f32 / (LAYERS - 1) as f32;
-        let size = (440.0 - 390.0 * t.powf(0.85)) * u;
+        let size = (370.0 - 325.0 * t.powf(0.85)) * u;
         let lean = 0.10 * (layer as f32 * 1.3).sin() * (1.0 - t);
         let Some(path) = heart_path((cx, cy), size, lean) else { continue };
         art.canvas.cast(&path, &Cast { sigma: 24.0 * u, dx: 0.0, dy: 18.0 * u, colour: deep, opacity: 0.55 });

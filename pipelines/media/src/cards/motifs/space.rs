@@ -9,13 +9,13 @@ pub(crate) fn moon(art: &mut Art) {
     art.sky(-0.1);
     art.stars(260, 0.75);
     nebula(art, 0.16);
-    let r = 330.0 * art.u;
+    let r = 285.0 * art.u;
     let (x, y) = (art.focus.0 + art.dice.range(-60.0, 60.0) * art.u, art.focus.1);
-    let halo = mix(art.palette.light.linear(), art.palette.sky[2].linear(), 0.45);
-    art.canvas.glow(x, y, r * 1.9, halo, 0.34);
-    art.canvas.glow(x, y, r * 1.25, halo, 0.25);
+    let halo = mix(art.palette.light.linear(), art.palette.sky[2].linear(), 0.8);
+    art.canvas.glow(x, y, r * 1.7, halo, 0.42);
     let craters = craters(art, 90);
-    let (light, shade) = (art.palette.light.linear(), mix(art.palette.light.linear(), art.palette.layers[1].linear(), 0.55));
+    let (light, shade) =
+        (art.palette.light.linear(), mix(art.palette.light.linear(), art.palette.layers[1].linear(), 0.55));
     let seed = art.dice.seed();
     let side = art.dice.sign();
     let ball = Ball { x, y, r, lit_from: (0.52 * side, -0.42, 0.74), rim: light };
@@ -93,7 +93,9 @@ pub(super) fn hills(art: &mut Art, top: f32, count: usize) {
             .collect();
         let (near, far) = (mix(ramp.at(1.0), art.palette.deep.linear(), t * 0.6), ramp.at(0.75));
         let reach = 260.0 * art.u;
-        art.under(&line, |_, _, depth| (mix(mix(near, far, 0.35 * (1.0 - t) + 0.15), near, smooth(0.0, reach, depth)), 1.0));
+        art.under(&line, |_, _, depth| {
+            (mix(mix(near, far, 0.35 * (1.0 - t) + 0.15), near, smooth(0.0, reach, depth)), 1.0)
+        });
     }
 }
 
@@ -109,7 +111,8 @@ pub(crate) fn orbits(art: &mut Art) {
     let spark = art.palette.spark();
     art.canvas.glow(cx, cy, r * 2.6, art.palette.accent.linear(), 0.16);
     let radii = [1.95, 2.75, 3.65, 4.7].map(|k| k * r);
-    let moons: Vec<(f32, f32)> = radii.iter().map(|_| (art.dice.range(0.0, 1.0), art.dice.range(0.0, 1.0))).collect();
+    let moons: Vec<(f32, f32)> =
+        radii.iter().map(|_| (art.dice.range(0.0, 1.0), art.dice.range(0.0, 1.0))).collect();
     orbit_halves(art, (cx, cy), &radii, (flat, tilt), (0.5, 1.0));
     ring(art, (cx, cy), r, (flat, tilt), (0.5, 1.0));
     planet(art, (cx, cy, r), tilt);
@@ -129,7 +132,13 @@ pub(crate) fn orbits(art: &mut Art) {
     }
 }
 
-fn orbit_halves(art: &mut Art, centre: (f32, f32), radii: &[f32], (flat, tilt): (f32, f32), turns: (f32, f32)) {
+fn orbit_halves(
+    art: &mut Art,
+    centre: (f32, f32),
+    radii: &[f32],
+    (flat, tilt): (f32, f32),
+    turns: (f32, f32),
+) {
     let spark = art.palette.spark();
     for (i, radius) in radii.iter().enumerate() {
         if let Some(path) = ellipse_arc(centre, (*radius, radius * flat), tilt, turns) {
@@ -140,7 +149,13 @@ fn orbit_halves(art: &mut Art, centre: (f32, f32), radii: &[f32], (flat, tilt): 
 }
 
 fn planet(art: &mut Art, (x, y, r): (f32, f32, f32), tilt: f32) {
-    let stops = [art.palette.accent, art.palette.accent2, art.palette.light, art.palette.accent, art.palette.layers[0]];
+    let stops = [
+        art.palette.accent,
+        art.palette.accent2,
+        art.palette.light,
+        art.palette.accent,
+        art.palette.layers[0],
+    ];
     let ramp = super::super::canvas::Ramp::new(&stops);
     let seed = art.dice.seed();
     let ball = Ball { x, y, r, lit_from: (-0.55, -0.5, 0.67), rim: art.palette.light.linear() };
@@ -189,8 +204,14 @@ pub(crate) fn constellation(art: &mut Art) {
     for (i, (x, y)) in nodes.iter().enumerate() {
         let big = i % 7 == 0;
         let size = if big { art.dice.range(13.0, 20.0) } else { art.dice.range(4.5, 8.5) } * art.u;
-        let tint = if big { accent } else if i % 5 == 1 { second } else { spark };
-        art.canvas.glow(*x, *y, size * 6.0, tint, if big { 0.5 } else { 0.2 });
+        let tint = if big {
+            accent
+        } else if i % 5 == 1 {
+            second
+        } else {
+            spark
+        };
+        art.canvas.glow(*x, *y, size * 6.0, tint, if big { 0.34 } else { 0.16 });
         if let Some(dot) = circle(*x, *y, size) {
             art.canvas.fill(&dot, mix(tint, [1.0; 3], if art.palette.is_dark() { 0.35 } else { 0.0 }), 1.0);
         }
@@ -200,10 +221,10 @@ pub(crate) fn constellation(art: &mut Art) {
 /// Points kept apart from one another, denser about the focus.
 fn scattered(art: &mut Art, count: usize) -> Vec<(f32, f32)> {
     let mut points: Vec<(f32, f32)> = Vec::with_capacity(count);
-    let top = if art.portrait() { 0.36 } else { 0.06 };
-    let left = if art.portrait() { 0.04 } else { 0.4 };
+    let top = if art.portrait() { 0.38 } else { 0.06 };
+    let left = if art.portrait() { 0.04 } else { 0.5 };
     for _ in 0..count * 30 {
-        let (x, y) = (art.dice.range(left, 0.97) * art.w, art.dice.range(top, 0.9) * art.h);
+        let (x, y) = (art.dice.range(left, 0.97) * art.w, art.dice.range(top, 0.94) * art.h);
         let gap = 88.0 * art.u * art.dice.range(0.8, 1.7);
         if points.len() < count && points.iter().all(|p| (p.0 - x).hypot(p.1 - y) > gap) {
             points.push((x, y));
