@@ -51,6 +51,12 @@ pub trait Workflow: Send + Sync + 'static {
     /// `InvalidInput` if this program cannot run such a spec; the job fails with it.
     fn stages(&self, spec: &serde_json::Value) -> Result<Vec<Stage>>;
 
+    /// How many parts of a stage are given out at once, at least 1. The rest waits, so that a long job
+    /// does not keep a later one from its first step.
+    fn at_once(&self, _stage: &str) -> usize {
+        4
+    }
+
     /// Performs one step. It may be called again after it succeeded, failed or was cut off; the same
     /// step of the same spec must give the same artifacts.
     ///
@@ -213,6 +219,11 @@ impl Engine {
         after: Option<u64>,
     ) -> impl Stream<Item = Result<JobEvent>> + Send + use<> {
         follow::events(self.inner.clone(), id.clone(), after.unwrap_or(0))
+    }
+
+    /// Stored events of every job from now on. A reader that lags far behind misses some.
+    pub fn all_events(&self) -> impl Stream<Item = JobEvent> + Send + use<> {
+        follow::all(self.inner.hub.listen_to_all())
     }
 
     /// Waits until the job is over.

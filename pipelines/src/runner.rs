@@ -160,6 +160,12 @@ impl Runner {
         self.engine.events(id, after)
     }
 
+    /// Stored events of every job from now on, for metrics and logs: a reader that lags far behind
+    /// misses some.
+    pub fn all_events(&self) -> impl Stream<Item = JobEvent> + Send + use<> {
+        self.engine.all_events()
+    }
+
     /// Waits until the job is over.
     ///
     /// # Errors

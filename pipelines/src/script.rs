@@ -9,6 +9,7 @@ mod front_matter;
 mod inline;
 mod json;
 pub mod limits;
+mod lines;
 mod markdown;
 mod node;
 mod place;

@@ -15,15 +15,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Parts of a stage that are given out at once; the rest of a long job waits, so that a job that came
-/// later is not kept from its first step.
-const FAN_OUT: usize = 4;
-
 /// What the program of a job is given.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Program {
     pub(super) job: JobId,
-    pub(super) stages: Vec<Stage>,
+    /// Each stage, and how many of its parts are given out at once.
+    pub(super) stages: Vec<(Stage, usize)>,
     pub(super) finished: Vec<StepKey>,
 }
 
@@ -95,9 +92,9 @@ async fn run(context: OrchestrationContext, input: String) -> std::result::Resul
         let order = Order { job: program.job.clone(), step: step.cloned() };
         context.schedule_activity("step", encode(&order))
     };
-    for stage in &program.stages {
+    for (stage, at_once) in &program.stages {
         let steps: Vec<StepKey> = stage.steps().filter(|step| !program.finished.contains(step)).collect();
-        for some in steps.chunks(FAN_OUT) {
+        for some in steps.chunks((*at_once).max(1)) {
             let tasks = some.iter().map(|step| order(Some(step))).collect();
             context.join(tasks).await.into_iter().collect::<std::result::Result<Vec<_>, _>>()?;
         }

@@ -102,6 +102,12 @@ impl Inner {
     async fn start(self: &Arc<Self>, job: &Job, id: &JobId, stages: Vec<Stage>, run: &Run) -> Result<()> {
         let finished = self.finished(job).await?;
         self.hub.record(id, Event::Planned { stages: stages.clone(), finished: finished.clone() }).await?;
+        let workflow = self.workflow(&job.kind)?;
+        let width = |stage: Stage| {
+            let at_once = workflow.at_once(&stage.name);
+            (stage, at_once)
+        };
+        let stages = stages.into_iter().map(width).collect();
         let program = Program { job: id.clone(), stages, finished };
         let started = self.client.start_orchestration(&run.instance, &job.kind, encode(&program)).await;
         started.map_err(|e| {

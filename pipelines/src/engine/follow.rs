@@ -103,6 +103,19 @@ impl Follower {
     }
 }
 
+/// What a receiver gets, without what it missed.
+pub(super) fn all(live: broadcast::Receiver<JobEvent>) -> impl Stream<Item = JobEvent> + Send {
+    futures::stream::unfold(live, |mut live| async move {
+        loop {
+            match live.recv().await {
+                Ok(event) => return Some((event, live)),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    })
+}
+
 pub(super) async fn wait(inner: &Arc<Inner>, id: &JobId) -> Result<Job> {
     let mut live = inner.hub.listen(id);
     loop {

@@ -16,18 +16,23 @@ const BACKLOG: usize = 256;
 pub(super) struct Hub {
     jobs: Arc<dyn Jobs>,
     listeners: Mutex<HashMap<JobId, broadcast::Sender<JobEvent>>>,
+    /// Stored events of every job.
+    all: broadcast::Sender<JobEvent>,
 }
 
 impl Hub {
     pub(super) fn new(jobs: Arc<dyn Jobs>) -> Self {
-        Self { jobs, listeners: Mutex::default() }
+        Self { jobs, listeners: Mutex::default(), all: broadcast::channel(BACKLOG).0 }
     }
 
     /// Stores an event and tells it.
     pub(super) async fn record(&self, job: &JobId, event: Event) -> Result<()> {
         let body = serde_json::to_value(&event).expect("events are always JSON");
         let seq = self.jobs.append_event(&job.0, event.kind(), body).await?;
-        self.tell(JobEvent { seq: Some(seq), at: now(), job: job.clone(), event });
+        let event = JobEvent { seq: Some(seq), at: now(), job: job.clone(), event };
+        // Nobody need be listening.
+        let _ = self.all.send(event.clone());
+        self.tell(event);
         Ok(())
     }
 
@@ -51,6 +56,11 @@ impl Hub {
         let mut listeners = self.listeners();
         listeners.retain(|_, sender| sender.receiver_count() > 0);
         listeners.entry(job.clone()).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
+    }
+
+    /// Stored events of every job from now on.
+    pub(super) fn listen_to_all(&self) -> broadcast::Receiver<JobEvent> {
+        self.all.subscribe()
     }
 
     /// Stored events after `seq`, in order; the first few hundred.

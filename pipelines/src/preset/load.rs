@@ -263,7 +263,7 @@ mod tests {
             ("fps = 30", "fsp = 30", "unknown field `fsp`"),
             ("as_of = \"2026-11-21\"", "as_of = \"recently\"", "rule.as_of"),
             ("source = \"house\"", "source = \"somebody\"", "rule.source"),
-            ("encoder_speed = \"medium\"", "encoder_speed = \"mediun\"", "did you mean `medium`?"),
+            ("encoder_speed = \"veryfast\"", "encoder_speed = \"veryfats\"", "did you mean `veryfast`"),
             ("palette = \"auto\"", "palette = \"autp\"", "did you mean `auto`?"),
             ("default_max_s = 180.0", "default_max_s = 500.0", "duration.default_max_s"),
             ("name = \"reels\"", "name = \"reel\"", "the file is `reels.toml`"),

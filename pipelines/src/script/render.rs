@@ -64,7 +64,7 @@ fn escape(text: &str) -> String {
 /// Escapes also what means something at the start of a line.
 fn paragraph(text: &str) -> String {
     let escaped = escape(text);
-    if super::markdown::directive(text).is_some() {
+    if super::lines::directive(text).is_some() {
         return format!("\\{escaped}");
     }
     let digits = escaped.bytes().take_while(u8::is_ascii_digit).count();

@@ -33,7 +33,7 @@ impl<'a> Looks<'a> {
         let script: Vec<&str> = texts.iter().flat_map(|(heading, body)| [*heading, *body]).collect();
         let chosen = CardStyle { palette: short.palette.clone(), ..CardStyle::default() };
         let style = chosen.settled(&format!("{}\n{}", short.title, script.join("\n")), short.seed)?;
-        let motifs = plan(&texts, short.seed);
+        let motifs = motifs(&short.title, &texts, short.seed);
         Ok(Self { short, style, motifs, bodies })
     }
 
@@ -53,9 +53,22 @@ impl<'a> Looks<'a> {
     }
 
     /// What the scene's card shows.
-    pub(super) fn motif(&self, scene: usize) -> String {
-        format!("{:?}", self.motifs[scene]).to_lowercase()
+    pub(super) fn motif(&self, scene: usize) -> &'static str {
+        self.motifs[scene].name()
     }
+}
+
+/// What the cards show. The first one is seen first and is the cover, so it gets what suits the title
+/// and itself best, even if another scene has it too.
+fn motifs(title: &str, texts: &[(&str, &str)], seed: u64) -> Vec<Motif> {
+    let mut motifs = plan(texts, seed);
+    if let Some((heading, body)) = texts.first() {
+        let best = plan(&[(&format!("{title}. {heading}"), body)], seed)[0];
+        if motifs.get(1) != Some(&best) {
+            motifs[0] = best;
+        }
+    }
+    motifs
 }
 
 pub(super) fn caption_style() -> CaptionStyle {
@@ -71,4 +84,29 @@ pub(super) fn zone(short: &Short) -> SafeZone {
 /// Width and height of the video.
 pub(super) fn frame(short: &Short) -> (u32, u32) {
     (short.preset.video.width, short.preset.video.height)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_card_shows_what_the_title_says() {
+        let texts = [
+            ("It begins", "Right now it is running away from you."),
+            ("Blame the ocean", "The tide of the sea."),
+            ("The last eclipse", "The Moon will look too small."),
+        ];
+        let motifs = motifs("The Moon is leaving us", &texts, 5);
+        assert_eq!(motifs.iter().map(|m| m.name()).collect::<Vec<_>>(), ["moon", "waves", "moon"]);
+    }
+
+    #[test]
+    fn two_cards_in_a_row_differ() {
+        let texts = [("The Moon", "The Moon."), ("The Moon again", "The Moon and its craters.")];
+        for seed in 0..20 {
+            let motifs = motifs("The Moon", &texts, seed);
+            assert_ne!(motifs[0], motifs[1], "seed {seed}");
+        }
+    }
 }

@@ -60,7 +60,7 @@ async fn card(short: &Short, scene: usize, context: &StepContext) -> Result<(Art
         .blocking(move || {
             let looks = Looks::new(&of)?;
             background(&looks.card(scene, frame(&of)))?.save_png(&path)?;
-            Ok((looks.motif(scene), looks.style.palette.clone()))
+            Ok((looks.motif(scene).to_owned(), looks.style.palette.clone()))
         })
         .await?;
     let wanted = &short.scenes[scene];

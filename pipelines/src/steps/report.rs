@@ -1,6 +1,7 @@
 //! Step `report`: all that is known of the job, and whether it is as ordered.
 
 use super::captions::CaptionFact;
+use super::looks::Looks;
 use super::video::VideoFact;
 use super::{output, recipe, records, schedule, sound, spoken};
 use crate::engine::{Kept, StepContext, StepOutput};
@@ -59,6 +60,7 @@ struct Facts {
     video: VideoFact,
     outputs: Vec<Artifact>,
     steps: Vec<StepFact>,
+    palette: String,
 }
 
 impl Facts {
@@ -81,6 +83,7 @@ impl Facts {
             video: found(&context.record(&StepKey::whole("video")).await?)?,
             outputs,
             steps: steps(&all),
+            palette: Looks::new(short)?.style.palette,
         })
     }
 
@@ -98,7 +101,7 @@ impl Facts {
                 MusicChoice::Mood(mood) => format!("mood {mood}"),
                 MusicChoice::File(file) => format!("file {}", file.name),
             },
-            palette: short.palette.clone(),
+            palette: self.palette.clone(),
             seconds: self.schedule.seconds(),
             inputs: inputs(short),
             models: short.models.clone(),

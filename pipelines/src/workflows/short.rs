@@ -55,6 +55,14 @@ impl Workflow for ShortWorkflow {
         ])
     }
 
+    /// The device speaks one scene at a time: a second one would only hold a slot while it waits.
+    fn at_once(&self, stage: &str) -> usize {
+        match stage {
+            "voice" => 1,
+            _ => 4,
+        }
+    }
+
     async fn step(&self, step: &StepKey, spec: &Value, context: &StepContext) -> Result<StepOutput> {
         let short = Short::from_value(spec)?;
         let parts = &self.parts;

@@ -26,7 +26,7 @@ fn small_preset() -> String {
         ("name = \"tiktok\"", "name = \"small\""),
         ("width = 1080\nheight = 1920\nfps = 30", "width = 270\nheight = 480\nfps = 15"),
         ("6_000_000", "400_000"),
-        ("encoder_speed = \"medium\"", "encoder_speed = \"ultrafast\""),
+        ("encoder_speed = \"veryfast\"", "encoder_speed = \"ultrafast\""),
         ("default_max_s = 180.0", "default_max_s = 20.0"),
         ("width = 1080\nheight = 1920\nmax_bytes", "width = 320\nheight = 180\nmax_bytes"),
     ]
