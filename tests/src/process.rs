@@ -45,7 +45,9 @@ fn field<T: std::str::FromStr>(pid: u32, name: &str) -> Option<T> {
 pub fn descendant(root: u32, name: &str) -> Option<u32> {
     let parents = parents();
     let below = |pid: u32| {
-        std::iter::successors(Some(pid), |pid| parents.get(pid).copied()).take(64).any(|ancestor| ancestor == root)
+        std::iter::successors(Some(pid), |pid| parents.get(pid).copied())
+            .take(64)
+            .any(|ancestor| ancestor == root)
     };
     let named = |pid: &u32| field::<String>(*pid, "Name:").as_deref() == Some(name);
     parents.keys().copied().filter(named).find(|pid| *pid != root && below(*pid))
@@ -56,5 +58,9 @@ pub fn descendant(root: u32, name: &str) -> Option<u32> {
 /// # Panics
 /// When `kill` cannot be run.
 pub fn signal(pid: u32, signal: &str) {
-    std::process::Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).status().expect("kill runs");
+    std::process::Command::new("kill")
+        .arg(format!("-{signal}"))
+        .arg(pid.to_string())
+        .status()
+        .expect("kill runs");
 }

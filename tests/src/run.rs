@@ -49,7 +49,8 @@ pub fn run(command: &mut Command) -> Ended {
 /// # Panics
 /// When it cannot start, or runs beyond the limit.
 pub fn run_with(command: &mut Command, mut watch: impl FnMut(u32)) -> Ended {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
     let stdout = drain(child.stdout.take().expect("piped"));
     let stderr = drain(child.stderr.take().expect("piped"));
     let started = Instant::now();
@@ -63,7 +64,8 @@ pub fn run_with(command: &mut Command, mut watch: impl FnMut(u32)) -> Ended {
         assert_in_time(&mut child, started);
         std::thread::park_timeout(Duration::from_millis(5));
     };
-    let text = |handle: std::thread::JoinHandle<String>| handle.join().expect("reading a pipe does not panic");
+    let text =
+        |handle: std::thread::JoinHandle<String>| handle.join().expect("reading a pipe does not panic");
     Ended { status, stdout: text(stdout), stderr: text(stderr), peak_bytes }
 }
 

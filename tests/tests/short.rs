@@ -62,7 +62,8 @@ fn a_script_becomes_a_short() {
 
 /// Attempts of each step, from the events: a step that is redone shows more of them.
 fn finished_steps(ended: &Ended) -> Vec<String> {
-    let events = ended.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a JSON object a line"));
+    let events =
+        ended.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a JSON object a line"));
     let finished = events.filter(|event| event["event"] == "step_finished");
     let mut steps: Vec<_> = finished.map(|event| format!("{}#{}", event["step"], event["attempt"])).collect();
     steps.sort();
@@ -70,7 +71,8 @@ fn finished_steps(ended: &Ended) -> Vec<String> {
 }
 
 fn the_only_file(dir: &Path, ending: &str) -> PathBuf {
-    let files = std::fs::read_dir(dir).expect("the output folder").map(|entry| entry.expect("an entry").path());
+    let files =
+        std::fs::read_dir(dir).expect("the output folder").map(|entry| entry.expect("an entry").path());
     let mut files = files.filter(|path| path.extension().is_some_and(|found| found == ending));
     let file = files.next().unwrap_or_else(|| panic!("{} has no .{ending}", dir.display()));
     assert_eq!(files.next(), None, "one .{ending} only");
@@ -87,15 +89,20 @@ fn output(program: &str, arguments: &[&str], file: &Path, rest: &[&str]) -> (Str
 
 fn video_is_as_ordered(video: &Path) {
     let arguments = ["-v", "error", "-count_frames", "-show_streams", "-show_format", "-of", "json"];
-    let probe: Value = serde_json::from_str(&output("ffprobe", &arguments, video, &[]).0).expect("ffprobe prints JSON");
+    let probe: Value =
+        serde_json::from_str(&output("ffprobe", &arguments, video, &[]).0).expect("ffprobe prints JSON");
     let (picture, sound) = (&probe["streams"][0], &probe["streams"][1]);
-    let number = |value: &Value| value.as_str().expect("a number in a string").parse::<f64>().expect("a number");
+    let number =
+        |value: &Value| value.as_str().expect("a number in a string").parse::<f64>().expect("a number");
     assert_eq!((&picture["width"], &picture["height"]), (&1080.into(), &1920.into()));
     assert_eq!(picture["avg_frame_rate"], "30/1");
     assert_eq!(picture["codec_name"], "h264");
     assert_eq!(picture["pix_fmt"], "yuv420p");
     assert_eq!((&picture["color_space"], &picture["color_range"]), (&"bt709".into(), &"tv".into()));
-    assert_eq!((&sound["codec_name"], &sound["sample_rate"], &sound["channels"]), (&"aac".into(), &"48000".into(), &2.into()));
+    assert_eq!(
+        (&sound["codec_name"], &sound["sample_rate"], &sound["channels"]),
+        (&"aac".into(), &"48000".into(), &2.into())
+    );
     let (frames, seconds) = (number(&picture["nb_read_frames"]), number(&probe["format"]["duration"]));
     assert!((frames / 30.0 - seconds).abs() < 0.06, "{frames} frames in {seconds} s");
     assert!((8.0..30.0).contains(&seconds), "three short scenes take {seconds} s");
@@ -107,7 +114,8 @@ fn loudness_is_as_ordered(video: &Path) {
     let (_, log) = output("ffmpeg", &["-hide_banner", "-nostats", "-i"], video, &meter);
     let summary = log.rsplit_once("Summary:").expect("the meter's summary").1;
     let value = |name: &str| -> f64 {
-        let line = summary.lines().find(|line| line.trim_start().starts_with(name)).expect("a line of the summary");
+        let line =
+            summary.lines().find(|line| line.trim_start().starts_with(name)).expect("a line of the summary");
         line.split_whitespace().nth(1).expect("a value").parse().expect("a number")
     };
     let (loudness, peak) = (value("I:"), value("Peak:"));
@@ -117,7 +125,8 @@ fn loudness_is_as_ordered(video: &Path) {
 
 fn words_are_heard(video: &Path) {
     let heard = speech::read_back(video);
-    let errors = speech::word_error_rate(&speech::words(SPOKEN), &speech::words(&heard.replace('%', " percent")));
+    let errors =
+        speech::word_error_rate(&speech::words(SPOKEN), &speech::words(&heard.replace('%', " percent")));
     assert!(errors < 0.05, "word error rate {errors:.3}: {heard}");
 }
 
@@ -126,7 +135,8 @@ fn captions_say_the_script(srt: &Path, vtt: &Path) {
     let written: String = script.filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join(" ");
     for path in [srt, vtt] {
         let text = std::fs::read_to_string(path).expect("readable");
-        let is_word_line = |line: &&str| !line.contains("-->") && line.parse::<u32>().is_err() && *line != "WEBVTT";
+        let is_word_line =
+            |line: &&str| !line.contains("-->") && line.parse::<u32>().is_err() && *line != "WEBVTT";
         let shown: String = text.lines().filter(is_word_line).collect::<Vec<_>>().join(" ");
         assert_eq!(speech::words(&shown), speech::words(&written), "{}", path.display());
     }
@@ -153,7 +163,10 @@ fn report_is_complete(report: &Path) {
     let scenes = report["scenes"].as_array().expect("scenes");
     assert!(scenes.len() == 3 && scenes.iter().all(|scene| text_of(scene).contains("card")), "{scenes:?}");
     let steps = report["steps"].as_array().expect("steps");
-    assert!(steps.iter().all(|step| step["seconds"].as_f64().is_some_and(|seconds| seconds >= 0.0)), "{steps:?}");
+    assert!(
+        steps.iter().all(|step| step["seconds"].as_f64().is_some_and(|seconds| seconds >= 0.0)),
+        "{steps:?}"
+    );
     assert!(root().join("presets").is_dir());
 }
 

@@ -32,7 +32,10 @@ impl Desk {
     /// Names in the output folder, without the lock file.
     fn published(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.path("out")).into_iter().flatten().flatten();
-        entries.filter_map(|e| e.file_name().into_string().ok()).filter(|name| name != ".reelsmith.lock").collect()
+        entries
+            .filter_map(|e| e.file_name().into_string().ok())
+            .filter(|name| name != ".reelsmith.lock")
+            .collect()
     }
 
     /// Asserts that `ended` is a failure that says all of `says`, and that nothing was published.
@@ -49,7 +52,10 @@ impl Desk {
 #[test]
 fn unknown_names_list_the_near_matches() {
     let desk = Desk::new(SCRIPT);
-    desk.assert_refused(&run(desk.make().args(["--preset", "youtube_short"])), &["youtube_short", "youtube_shorts"]);
+    desk.assert_refused(
+        &run(desk.make().args(["--preset", "youtube_short"])),
+        &["youtube_short", "youtube_shorts"],
+    );
     desk.assert_refused(&run(desk.make().args(["--voice", "af_hart"])), &["af_hart", "af_heart"]);
     let pull = run(reelsmith_tests::command(&desk.path("home")).args(["models", "pull", "kokoro-82m-fp23"]));
     assert_ne!(pull.code(), 0);
@@ -187,7 +193,8 @@ fn a_model_file_with_one_byte_changed_is_refused() {
 /// The models of this machine, copied, so that a test may spoil them.
 fn copy_of_models(to: &Path) -> PathBuf {
     let from = cache().join("models");
-    let status = Command::new("cp").args(["--recursive", "--preserve=timestamps"]).arg(&from).arg(to).status();
+    let status =
+        Command::new("cp").args(["--recursive", "--preserve=timestamps"]).arg(&from).arg(to).status();
     assert!(status.expect("cp runs").success(), "{} is missing: run `make setup-test`", from.display());
     to.to_path_buf()
 }
