@@ -21,3 +21,4 @@ pub mod publish;
 pub mod pulling;
 pub mod routes;
 pub mod state;
+pub mod watch;

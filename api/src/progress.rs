@@ -8,7 +8,7 @@ use crate::exit::Failure;
 use bars::Bars;
 use indicatif::MultiProgress;
 use lines::Plain;
-use reelsmith_pipelines::{JobEvent, JobId};
+use reelsmith_pipelines::{Event, JobEvent, JobId};
 use serde_json::{Value, json};
 use std::io::IsTerminal;
 
@@ -73,6 +73,7 @@ impl Teller {
 pub struct Reporter {
     teller: Teller,
     sink: Sink,
+    last: Option<Event>,
 }
 
 enum Sink {
@@ -89,7 +90,7 @@ impl Reporter {
             Style::Plain => Sink::Plain(Plain::default()),
             Style::Json => Sink::Json,
         };
-        Self { teller: Teller { style, bars }, sink }
+        Self { teller: Teller { style, bars }, sink, last: None }
     }
 
     /// What tells everything but the job's events.
@@ -107,6 +108,11 @@ impl Reporter {
 
     /// Something happened to the job.
     pub fn event(&mut self, event: &JobEvent) {
+        // Steps report by the clock: what has not moved need not be told again.
+        if event.seq.is_none() && self.last.as_ref() == Some(&event.event) {
+            return;
+        }
+        self.last = Some(event.event.clone());
         match &mut self.sink {
             Sink::Bars(bars) => bars.event(&event.event),
             Sink::Plain(plain) => plain.event(&event.event),

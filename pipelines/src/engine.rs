@@ -36,7 +36,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 /// What a kind of job means: its stages, and how one step is performed.
@@ -125,7 +125,6 @@ struct Inner {
     scratch: PathBuf,
     stopping: CancellationToken,
     reconcile_every: Duration,
-    reconcile_now: Notify,
     /// Held for as long as anything of the engine lives.
     _lock: File,
 }
@@ -165,7 +164,6 @@ impl Engine {
             scratch: config.scratch.join("steps"),
             stopping: CancellationToken::new(),
             reconcile_every: config.reconcile_every,
-            reconcile_now: Notify::new(),
             _lock: lock,
         });
         let runtime = clockwork::start(&inner, config.slots).await;
@@ -194,6 +192,8 @@ impl Engine {
         let again = lost || matches!(job.state, JobState::Failed | JobState::Cancelled);
         if again {
             job = inner.stores.jobs.set_state(&id.0, JobState::Queued, None).await?;
+            // The run that ended the job may not have been put away yet.
+            inner.runs.discard(id);
         }
         if new || again {
             inner.hub.record(id, Event::State { state: job.state, message: None }).await?;
@@ -239,6 +239,8 @@ impl Engine {
     /// # Errors
     /// `NotFound`; `Conflict` if the job is over already, unless it was cancelled before.
     pub async fn cancel(&self, id: &JobId) -> Result<()> {
+        // Looked up first: a run that begins after the row says "cancelled" is somebody's resumption.
+        let run = self.inner.runs.get(id);
         let job = self.inner.job(id).await?;
         match job.state {
             JobState::Cancelled => {}
@@ -253,7 +255,9 @@ impl Engine {
                 self.inner.hub.record(id, Event::State { state, message: Some(why.to_owned()) }).await?;
             }
         }
-        self.inner.runs.stop(id).await;
+        if let Some(run) = run {
+            self.inner.runs.stop(id, &run).await;
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use crate::house::{DataOwner, House, locate_ffmpeg};
 use crate::pulling::pull;
 use crate::routes::router;
 use crate::state::App;
+use crate::watch;
 use std::future::Future;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -26,6 +27,7 @@ pub(super) async fn serve(context: &mut Context) -> Outcome {
     pull(&library, &needed, context.reporter.teller(), &context.cancel).await?;
     let house = House::open(&config, library, owner).await?;
     let app = App::new(house, config);
+    watch::start(&app);
     announce(&listener, &app);
     let served = run(listener, &app, context.cancel.clone()).await;
     tracing::info!("stopping: running jobs are put by and go on at the next start");

@@ -4,8 +4,12 @@ use super::{Context, print};
 use crate::config::layers::show_bytes;
 use crate::exit::{Failure, Outcome};
 use crate::progress::Style;
+use reelsmith_media::probe::Check;
+use reelsmith_media::sound::Loudness;
+use reelsmith_pipelines::Report;
+use reelsmith_pipelines::report::{ModelFact, PictureMaker};
 use reelsmith_storage::Job;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Tells it in the chosen style.
@@ -23,86 +27,103 @@ pub(super) fn tell(context: &Context, job: &Job, paths: &[PathBuf]) -> Outcome {
     Ok(())
 }
 
-fn report(paths: &[PathBuf]) -> Outcome<Value> {
-    let Some(path) = paths.iter().find(|path| path.extension().is_some_and(|e| e == "json")) else {
-        return Ok(Value::Null);
-    };
+fn report(paths: &[PathBuf]) -> Outcome<Report> {
+    let path = paths
+        .iter()
+        .find(|path| path.extension().is_some_and(|e| e == "json"))
+        .ok_or_else(|| Failure::failed("the job has no report; this is a defect of reelsmith"))?;
     let bytes = std::fs::read(path).map_err(|e| Failure::io(format!("read {}", path.display()), &e))?;
     serde_json::from_slice(&bytes)
-        .map_err(|e| Failure::failed(format!("{} is not JSON: {e}", path.display())))
+        .map_err(|e| Failure::failed(format!("{} is not a report: {e}", path.display())))
 }
 
-fn text(paths: &[PathBuf], report: &Value) -> String {
-    let mut lines = vec!["Finished:".to_owned()];
-    lines.extend(paths.iter().map(|path| format!("  {:<60} {:>9}", path.display(), size(path))));
-    lines.push("Made by:".to_owned());
-    lines.extend(models(report));
-    lines.extend(scenes(report));
-    lines.extend(loudness(report));
-    lines.extend(checks(report));
+fn text(paths: &[PathBuf], report: &Report) -> String {
+    let mut lines = vec![format!("\n{} ({:.1} s) is finished:", report.title, report.seconds)];
+    lines.extend(paths.iter().map(|path| format!("  {:>9}  {}", size(path), path.display())));
+    lines.push("Made by what:".to_owned());
+    lines.push(item("voice", format!("{}, seed {}", report.voice.voice, report.seed)));
+    lines.extend(models(&report.models));
+    lines.push(item("pictures", pictures(report)));
+    lines.push(item("music", &report.music));
+    let Loudness { integrated_lufs, true_peak_dbtp, .. } = report.loudness.loudness;
+    lines.push(item("loudness", format!("{integrated_lufs:.2} LUFS, true peak {true_peak_dbtp:.2} dBTP")));
+    lines.extend(checks(&report.checks));
     lines.join("\n")
+}
+
+fn item(name: &str, text: impl std::fmt::Display) -> String {
+    format!("  {name:<9}  {text}")
 }
 
 fn size(path: &Path) -> String {
     std::fs::metadata(path).map_or_else(|_| String::new(), |metadata| show_bytes(metadata.len()))
 }
 
-fn each<'a>(report: &'a Value, name: &str) -> &'a [Value] {
-    report[name].as_array().map_or(&[], Vec::as_slice)
-}
-
-fn models(report: &Value) -> Vec<String> {
-    let line = |model: &Value| {
-        let word = |name: &str| model[name].as_str().unwrap_or("?").to_owned();
-        format!("  {:<9} {} ({})", word("role"), word("title"), word("licence"))
-    };
-    each(report, "models").iter().map(line).collect()
-}
-
-fn scenes(report: &Value) -> Option<String> {
-    let sources: Vec<&str> =
-        each(report, "scenes").iter().filter_map(|scene| scene["picture"]["source"].as_str()).collect();
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for source in sources {
-        match counts.iter_mut().find(|(known, _)| *known == source) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((source, 1)),
+/// A line for each role; entries of one role and licence share it.
+fn models(models: &[ModelFact]) -> Vec<String> {
+    let mut rows: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for model in models {
+        match rows.iter_mut().find(|(role, licence, _)| (*role, *licence) == (&model.role, &model.licence)) {
+            Some((_, _, titles)) => titles.push(&model.title),
+            None => rows.push((&model.role, &model.licence, vec![&model.title])),
         }
     }
-    let told: Vec<String> = counts.iter().map(|(source, count)| format!("{count} {source}")).collect();
-    (!told.is_empty()).then(|| format!("  {:<9} {}", "pictures", told.join(", ")))
+    rows.into_iter()
+        .map(|(role, licence, titles)| item(role, format!("{} ({licence})", titles.join(", "))))
+        .collect()
 }
 
-fn loudness(report: &Value) -> Option<String> {
-    let loudness = &report["loudness"];
-    let lufs = loudness["integrated_lufs"].as_f64()?;
-    let peak = loudness["true_peak_dbtp"].as_f64()?;
-    Some(format!("  {:<9} {lufs:.2} LUFS, true peak {peak:.2} dBTP", "loudness"))
+fn pictures(report: &Report) -> String {
+    let of = |maker| report.scenes.iter().filter(|scene| scene.picture.source == maker).count();
+    let told = [(of(PictureMaker::Given), "given"), (of(PictureMaker::Card), "designed as cards")];
+    let told = told.into_iter().filter(|(count, _)| *count > 0).map(|(count, how)| format!("{count} {how}"));
+    told.collect::<Vec<_>>().join(", ")
 }
 
-fn checks(report: &Value) -> Option<String> {
-    let checks = each(report, "checks");
-    let good = checks.iter().filter(|check| check["ok"] == true).count();
-    (!checks.is_empty()).then(|| format!("  {:<9} {good} of {} passed", "checks", checks.len()))
+/// How many passed, and each that did not with its figure.
+fn checks(checks: &[Check]) -> Vec<String> {
+    let good = checks.iter().filter(|check| check.ok).count();
+    let mut lines = vec![item("checks", format!("{good} of {} passed", checks.len()))];
+    let failed = checks.iter().filter(|check| !check.ok);
+    lines
+        .extend(failed.map(|check| {
+            item("", format!("{} is {}, expected {}", check.name, check.found, check.expected))
+        }));
+    lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_summary_names_models_sources_loudness_and_checks() {
-        let report = json!({
-            "models": [{"role": "speak", "title": "Kokoro 82M", "licence": "Apache-2.0"}],
-            "scenes": [{"picture": {"source": "card"}}, {"picture": {"source": "given"}}, {"picture": {"source": "card"}}],
-            "loudness": {"integrated_lufs": -14.02, "true_peak_dbtp": -1.3},
-            "checks": [{"ok": true}, {"ok": true}],
-        });
-        let text = text(&[PathBuf::from("/nowhere/a.mp4")], &report);
-        for part in
-            ["/nowhere/a.mp4", "Kokoro 82M (Apache-2.0)", "2 card, 1 given", "-14.02 LUFS", "2 of 2 passed"]
-        {
-            assert!(text.contains(part), "{part} is not in\n{text}");
+    fn model(role: &str, title: &str, licence: &str) -> ModelFact {
+        let (id, role) = (title.to_lowercase(), role.to_owned());
+        ModelFact {
+            id,
+            title: title.into(),
+            role,
+            licence: licence.into(),
+            commercial: true,
+            files: Vec::new(),
         }
+    }
+
+    #[test]
+    fn models_of_one_role_and_licence_share_a_line() {
+        let lines = models(&[
+            model("speak", "Kokoro", "Apache-2.0"),
+            model("font", "Inter", "OFL-1.1"),
+            model("font", "Anton", "OFL-1.1"),
+        ]);
+        assert_eq!(lines, ["  speak      Kokoro (Apache-2.0)", "  font       Inter, Anton (OFL-1.1)"]);
+    }
+
+    #[test]
+    fn a_failed_check_is_told_with_its_figure() {
+        let check =
+            |name: &str, ok| Check { name: name.into(), expected: "30".into(), found: "29".into(), ok };
+        let lines = checks(&[check("frames", true), check("rate", false)]);
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].contains("1 of 2") && lines[1].contains("rate is 29, expected 30"), "{lines:?}");
     }
 }
