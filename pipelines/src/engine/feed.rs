@@ -26,7 +26,6 @@ pub(super) async fn keep_feeding(inner: Arc<Inner>) {
         }
         tokio::select! {
             () = inner.stopping.cancelled() => return,
-            () = inner.reconcile_now.notified() => {}
             () = tokio::time::sleep(inner.reconcile_every) => {}
         }
     }

@@ -74,20 +74,28 @@ impl Runs {
         Some((run.token.clone(), Working(run)))
     }
 
-    /// Forgets the job's run, if it is still that one; its instance can be removed.
+    /// Ends a run: what is left of it stops, the job can have another, its instance can be removed.
     pub(super) fn end(&self, job: &JobId, instance: &str) {
         let mut runs = held(&self.by_job);
-        if runs.get(job).is_some_and(|run| run.instance == instance) {
-            runs.remove(job);
-            held(&self.ended).push((instance.to_owned(), Instant::now()));
+        if runs.get(job).is_some_and(|run| run.instance == instance)
+            && let Some(run) = runs.remove(job)
+        {
+            run.token.cancel();
+            held(&self.ended).push((run.instance, Instant::now()));
         }
     }
 
-    /// Stops the job's steps and waits until they have ended, for [`GRACE`] at most.
-    pub(super) async fn stop(&self, job: &JobId) {
-        let Some(run) = self.get(job) else { return };
+    /// Ends the run that a job has, if any: for a job that its row calls over.
+    pub(super) fn discard(&self, job: &JobId) {
+        if let Some(run) = self.get(job) {
+            self.end(job, &run.instance);
+        }
+    }
+
+    /// Ends a run and waits until its steps have ended, for [`GRACE`] at most.
+    pub(super) async fn stop(&self, job: &JobId, run: &Run) {
         self.end(job, &run.instance);
-        stop(&run).await;
+        stop(run).await;
     }
 
     pub(super) async fn stop_all(&self) {

@@ -7,6 +7,7 @@ use futures::StreamExt;
 use reelsmith_storage::{BlobConfig, SqliteStore};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Notify;
 
 /// Three stages; each step stores a few bytes made from the spec and counts itself.
 #[derive(Default)]
@@ -224,6 +225,30 @@ async fn cancelling_stops_the_step_and_submitting_again_resumes() {
     // Shutting down leaves the job resumable.
     let stores = place.stores().await;
     assert_eq!(stores.jobs.get(&job.0).await.unwrap().unwrap().state, JobState::Running);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resuming_at_the_very_moment_of_the_end_does_not_wait() {
+    let place = Place::new();
+    let mut config = place.config(2);
+    // Nothing but the submission itself may feed the job.
+    config.reconcile_every = Duration::from_secs(3600);
+    let engine = Engine::start(config, place.stores().await, vec![place.tiny.clone()]).await.unwrap();
+    let job = id("tiny-m");
+    let spec = json!({ "fails": "last" });
+    for _ in 0..10 {
+        engine.submit("tiny", &job, spec.clone()).await.unwrap();
+        let over = tokio::time::timeout(Duration::from_secs(60), engine.wait(&job)).await;
+        assert_eq!(over.expect("the job hangs").unwrap().state, JobState::Failed);
+    }
+    for _ in 0..10 {
+        engine.submit("tiny", &job, spec.clone()).await.unwrap();
+        let cancelled = engine.cancel(&job).await;
+        let state = engine.job(&job).await.unwrap().state;
+        assert!(cancelled.is_ok() == (state == JobState::Cancelled) && state.is_final(), "{state}");
+    }
+    assert_eq!(place.worked(), STEPS - 1);
+    engine.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
