@@ -4,6 +4,7 @@
 
 mod draw;
 mod grouping;
+mod lay;
 mod style;
 mod track;
 

@@ -94,9 +94,13 @@ impl CardStyle {
     }
 }
 
-/// The accent colour of a style: captions of the same video may use it too.
-pub fn accent(style: &CardStyle, seed: u64) -> Result<Rgb> {
-    Ok(style.colours(seed)?.accent)
+/// The accent of a style for captions of the same video: made lighter where it is too dark to
+/// stand out from the captions' dark outline (4.5:1).
+pub fn caption_accent(style: &CardStyle, seed: u64) -> Result<Rgb> {
+    let accent = style.colours(seed)?.accent;
+    let outline = crate::captions::CaptionStyle::default().outline;
+    let steps = (0..=10).map(|step| accent.mix(Rgb::WHITE, step as f32 * 0.05));
+    Ok(steps.clone().find(|colour| colour.contrast(outline) >= 4.5).unwrap_or(Rgb::WHITE))
 }
 
 /// What a card is to show.

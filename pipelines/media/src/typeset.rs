@@ -109,7 +109,7 @@ impl Fonts {
         let emoji_parts = !missing.is_empty();
         let kept: String = text
             .chars()
-            .filter(|ch| !missing.contains(ch) && !(emoji_parts && is_joiner(*ch)))
+            .filter(|ch| !(missing.contains(ch) || emoji_parts && is_joiner(*ch)))
             .map(|ch| if ch.is_control() { ' ' } else { ch })
             .collect();
         kept.split_whitespace().collect::<Vec<_>>().join(" ")

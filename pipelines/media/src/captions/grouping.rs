@@ -38,7 +38,7 @@ pub fn cues(words: &[CaptionWord], style: &CaptionStyle) -> Vec<Cue> {
         let next = groups.get(i + 1).map(|next| words[next.start].start);
         let own = words[group.clone()].to_vec();
         let lines = best_lines(&widths(&own, style), style, |cut| clings_to_next(&own[cut - 1].text))
-            .unwrap_or_else(|| vec![0..own.len()]);
+            .unwrap_or_else(|| std::iter::once(0..own.len()).collect());
         let (start, end) = shown_for(&own, next, style);
         Cue { start, end, words: own, lines }
     };
@@ -199,7 +199,7 @@ fn best_lines(
     let line = |part: &[f32]| part.iter().sum::<f32>() + SPACE * part.len().saturating_sub(1) as f32;
     let n = widths.len();
     if line(widths) <= style.line_width {
-        return Some(vec![0..n]);
+        return Some(std::iter::once(0..n).collect());
     }
     if style.max_lines < 2 {
         return None;

@@ -86,7 +86,7 @@ impl Default for CaptionStyle {
             entrance: true,
             max_words: 5,
             max_lines: 2,
-            line_width: 9.2,
+            line_width: 8.0,
             pause: 0.35,
             min_seconds: 0.5,
         }

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::draw::{self, LaidCue, Place};
+use super::draw::Painted;
+use super::lay::{self, LaidCue, Place};
 use super::{CaptionStyle, Cue, SafeZone};
 use crate::frames::CaptionTrack;
 use crate::overlay::Overlay;
 use crate::typeset::Fonts;
-use crate::typeset::raster::Layer;
 use crate::{ErrorKind, MediaError, Result};
 
 /// States kept: frames are asked for in order, a few threads apart at most.
@@ -39,7 +39,8 @@ type State = (usize, usize, usize);
 #[derive(Default)]
 struct Drawn {
     states: VecDeque<(State, Option<Arc<Overlay>>)>,
-    shadow: Option<(usize, Layer)>,
+    /// The cue that was drawn last, ready for its next state.
+    painted: Option<(usize, Painted)>,
 }
 
 impl Captions {
@@ -68,7 +69,7 @@ impl Captions {
         let mut timed = Vec::with_capacity(cues.len());
         for cue in cues {
             timed.push(TimedCue {
-                laid: draw::lay(cue, style, fonts, &place)?,
+                laid: lay::lay(cue, style, fonts, &place)?,
                 frames: (frame(cue.start), frame(cue.end)),
                 words: cue.words.iter().map(|word| frame(word.start)).collect(),
             });
@@ -91,16 +92,11 @@ impl Captions {
 
     fn draw(&self, (index, word, step): State, drawn: &mut Drawn) -> Option<Arc<Overlay>> {
         let cue = &self.cues[index].laid;
-        if drawn.shadow.as_ref().is_none_or(|(of, _)| *of != index) {
-            drawn.shadow = draw::shadow(cue, &self.style, &self.place).map(|layer| (index, layer));
+        if drawn.painted.as_ref().is_none_or(|(of, _)| *of != index) {
+            drawn.painted = Painted::new(cue, &self.style, &self.place).map(|painted| (index, painted));
         }
-        let (_, shadow) = drawn.shadow.as_ref()?;
-        let mut layer = Layer { x: shadow.x, y: shadow.y, pixels: shadow.pixels.clone() };
-        draw::letters(&mut layer, cue, &self.style, word);
-        if let Some((size, opacity)) = ENTRANCE.get(step) {
-            layer = draw::entering(&layer, *size, *opacity)?;
-        }
-        layer.overlay().map(Arc::new)
+        let (_, painted) = drawn.painted.as_ref()?;
+        painted.state(cue, &self.style, word, ENTRANCE.get(step).copied()).map(Arc::new)
     }
 }
 

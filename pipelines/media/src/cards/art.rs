@@ -82,7 +82,18 @@ impl<'a> Art<'a> {
 
     /// Fills everything below a line given by its height at each column.
     pub(crate) fn under(&mut self, line: &[f32], paint: impl Fn(f32, f32, f32) -> (Light, f32)) {
+        self.between(line, None, paint);
+    }
+
+    /// Fills what is below `line` but not what lies well below `next`, which will be painted over.
+    pub(crate) fn between(
+        &mut self,
+        line: &[f32],
+        next: Option<&[f32]>,
+        paint: impl Fn(f32, f32, f32) -> (Light, f32),
+    ) {
         let w = self.canvas.w;
+        let floor = |x: usize| next.map_or(f32::MAX, |next| next[x] + 8.0);
         let slope = |x: usize| (line[(x + 1).min(w - 1)] - line[x.saturating_sub(1)]) / 2.0;
         // Distance to the line, not height above it, or steep parts show steps.
         let lean: Vec<f32> = (0..w).map(|x| 1.0 / (1.0 + slope(x) * slope(x)).sqrt()).collect();
@@ -91,7 +102,7 @@ impl<'a> Art<'a> {
             for x in 0..w {
                 let depth = y as f32 + 0.5 - line[x];
                 let cover = (depth * lean[x] + 0.5).clamp(0.0, 1.0);
-                if cover > 0.0 {
+                if cover > 0.0 && (y as f32) < floor(x) {
                     let (colour, a) = paint(x as f32 + 0.5, y as f32 + 0.5, depth.max(0.0));
                     let px = &mut self.canvas.px[y * w + x];
                     *px = mix(*px, colour, a * cover);
@@ -111,7 +122,8 @@ impl<'a> Art<'a> {
             let nz = (1.0 - nx * nx - ny * ny).max(0.0).sqrt();
             let lit = smooth(-0.25, 0.95, nx * lx + ny * ly + nz * lz);
             let edge = (1.0 - nz).powi(3);
-            let body = mix(mix(deep, skin(nx, ny), 0.06), skin(nx, ny), lit);
+            let own = skin(nx, ny);
+            let body = mix(mix(deep, own, 0.06), own, lit);
             let glow = rim.map(|c| c * edge * (0.15 + 0.85 * lit) * 0.7);
             ([body[0] + glow[0], body[1] + glow[1], body[2] + glow[2]], 1.0)
         });

@@ -176,11 +176,11 @@ pub fn plan(scenes: &[(&str, &str)], seed: u64) -> Vec<Motif> {
     for _ in 0..scenes.len() {
         let mut best = (f32::MIN, 0, 0);
         for scene in (0..scenes.len()).filter(|i| chosen[*i].is_none()) {
-            for motif in 0..MOTIFS.len() {
+            for (motif, call) in calls[scene].iter().enumerate() {
                 let beside = scene.checked_sub(1).into_iter().chain([scene + 1]);
                 let twice = beside.into_iter().any(|i| chosen.get(i) == Some(&Some(motif)));
                 let shown = chosen.iter().filter(|c| **c == Some(motif)).count() as f32;
-                let score = calls[scene][motif] - AGAIN * shown - if twice { 1000.0 } else { 0.0 };
+                let score = call - AGAIN * shown - if twice { 1000.0 } else { 0.0 };
                 if score > best.0 {
                     best = (score, scene, motif);
                 }

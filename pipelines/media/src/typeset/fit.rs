@@ -120,7 +120,8 @@ fn best_block(text: &Measured, room: &Room, most_lines: usize) -> Block {
         let tall = (lines.len() as f32 - 1.0) * room.leading + 1.0;
         let size = (room.width / widest).min(room.height / tall).min(room.largest);
         // One more line must pay for itself, or a short title is stacked like a ladder.
-        if size > best.size * 1.22 || best.size < room.smallest && size > best.size {
+        let gain = if best.size > 0.7 * room.largest { 1.22 } else { 1.06 };
+        if size > best.size * gain || best.size < room.smallest && size > best.size {
             best.size = size;
             best.lines = lines;
         }

@@ -1,8 +1,8 @@
 //! Paints outlines into a small RGBA layer and turns the layer into an [`Overlay`].
 
 use tiny_skia::{
-    Color, FillRule, LineCap, LineJoin, Mask, Paint, Path, PathBuilder, Pixmap, PremultipliedColorU8, Rect,
-    Stroke, Transform,
+    Color, FillRule, IntRect, LineCap, LineJoin, Mask, Paint, Path, PathBuilder, Pixmap,
+    PremultipliedColorU8, Rect, Stroke, Transform,
 };
 
 use super::colour::Rgb;
@@ -41,18 +41,6 @@ impl Layer {
         let paint = solid(colour, opacity);
         let shift = self.shift();
         self.pixels.fill_path(path, &paint, FillRule::Winding, shift, None);
-    }
-
-    /// Draws round the outline, `width` pixels to each side of it.
-    pub(crate) fn stroke(&mut self, path: &Path, colour: Rgb, width: f32, opacity: f32) {
-        let stroke = Stroke {
-            width: width * 2.0,
-            line_cap: LineCap::Round,
-            line_join: LineJoin::Round,
-            ..Stroke::default()
-        };
-        let shift = self.shift();
-        self.pixels.stroke_path(path, &solid(colour, opacity), &stroke, shift, None);
     }
 
     /// A soft shadow of the outline, grown by `grow` pixels, moved down by `drop` and blurred.
@@ -138,28 +126,80 @@ impl Layer {
         }
     }
 
+    /// A copy of the part within `bounds` (frame pixels), widened to even coordinates.
+    pub(crate) fn cut(&self, bounds: [f32; 4]) -> Option<Layer> {
+        let (w, h) = (self.pixels.width() as i32, self.pixels.height() as i32);
+        let mut part = Layer::covering(bounds, ((self.x + w) as u32, (self.y + h) as u32))?;
+        let (x, y) = (part.x.max(self.x), part.y.max(self.y));
+        let (right, bottom) = (part.x + part.pixels.width() as i32, part.y + part.pixels.height() as i32);
+        let rect = IntRect::from_ltrb(x - self.x, y - self.y, right - self.x, bottom - self.y)?;
+        part = Layer { x, y, pixels: self.pixels.clone_rect(rect)? };
+        Some(part)
+    }
+
+    /// Puts a cut part back in its place.
+    pub(crate) fn paste(&mut self, part: &Layer) {
+        let width = self.pixels.width() as usize;
+        let (dx, dy) = ((part.x - self.x) as usize, (part.y - self.y) as usize);
+        let rows = part.pixels.pixels().chunks_exact(part.pixels.width() as usize).enumerate();
+        for (y, row) in rows {
+            let at = (dy + y) * width + dx;
+            self.pixels.pixels_mut()[at..at + row.len()].copy_from_slice(row);
+        }
+    }
+
     /// The layer as an overlay, cropped to what is visible; `None` when nothing is.
     pub(crate) fn overlay(&self) -> Option<Overlay> {
-        let (w, h) = (self.pixels.width() as usize, self.pixels.height() as usize);
-        let data = self.pixels.data();
-        let seen = |x: usize, y: usize| data[(y * w + x) * 4 + 3] != 0;
-        let top = (0..h).find(|&y| (0..w).any(|x| seen(x, y)))? & !1;
-        let bottom = (0..h).rfind(|&y| (0..w).any(|x| seen(x, y)))? / 2 * 2 + 2;
-        let left = (0..w).find(|&x| (top..bottom.min(h)).any(|y| seen(x, y)))? & !1;
-        let right = (0..w).rfind(|&x| (top..bottom.min(h)).any(|y| seen(x, y)))? / 2 * 2 + 2;
+        let w = self.pixels.width() as usize;
+        let rows: Vec<&[PremultipliedColorU8]> = self.pixels.pixels().chunks_exact(w).collect();
+        let shown = |row: &&[PremultipliedColorU8]| row.iter().any(|p| p.alpha() != 0);
+        let (top, bottom) = (rows.iter().position(shown)?, rows.iter().rposition(shown)?);
+        let visible = &rows[top..=bottom];
+        let first = |row: &&[PremultipliedColorU8]| row.iter().position(|p| p.alpha() != 0);
+        let last = |row: &&[PremultipliedColorU8]| row.iter().rposition(|p| p.alpha() != 0);
+        let (left, right) = (visible.iter().filter_map(first).min()?, visible.iter().filter_map(last).max()?);
+        let bounds = [left, top, right + 1, bottom + 1].map(|v| v as f32);
+        let (x, y) = (self.x as f32, self.y as f32);
+        Some(self.cut([bounds[0] + x, bounds[1] + y, bounds[2] + x, bounds[3] + y])?.whole())
+    }
+
+    /// The whole layer as an overlay.
+    pub(crate) fn whole(&self) -> Overlay {
+        let (width, height) = (self.pixels.width() as usize, self.pixels.height() as usize);
+        let (full, quarter) = (width * height, width * height / 4);
         let mut out = Overlay {
-            x: self.x as usize + left,
-            y: self.y as usize + top,
-            width: right - left,
-            height: bottom - top,
-            luma: Vec::new(),
-            alpha: Vec::new(),
-            cb: Vec::new(),
-            cr: Vec::new(),
-            chroma_alpha: Vec::new(),
+            x: self.x as usize,
+            y: self.y as usize,
+            width,
+            height,
+            luma: vec![0; full],
+            alpha: vec![0; full],
+            cb: vec![0; quarter],
+            cr: vec![0; quarter],
+            chroma_alpha: vec![0; quarter],
         };
-        to_yuv(data, w, (left, top), &mut out);
-        Some(out)
+        self.write_into(&mut out);
+        out
+    }
+
+    /// Replaces the part of an overlay that this layer covers; it must lie inside.
+    pub(crate) fn write_into(&self, out: &mut Overlay) {
+        let (dx, dy) = (self.x as usize - out.x, self.y as usize - out.y);
+        let w = self.pixels.width() as usize;
+        for (y, pair) in self.pixels.pixels().chunks_exact(2 * w).enumerate() {
+            let (upper, lower) = pair.split_at(w);
+            for (row, line) in [(dy + 2 * y, upper), (dy + 2 * y + 1, lower)] {
+                let at = row * out.width + dx;
+                write_luma(line, &mut out.luma[at..at + w], &mut out.alpha[at..at + w]);
+            }
+            let at = (dy / 2 + y) * (out.width / 2) + dx / 2;
+            for (x, (a, b)) in upper.chunks_exact(2).zip(lower.chunks_exact(2)).enumerate() {
+                let [cb, cr, alpha] = chroma([a[0], a[1], b[0], b[1]]);
+                out.cb[at + x] = cb;
+                out.cr[at + x] = cr;
+                out.chroma_alpha[at + x] = alpha;
+            }
+        }
     }
 }
 
@@ -177,35 +217,39 @@ pub(crate) struct Soft {
     pub grow: f32,
 }
 
-/// Premultiplied RGBA to premultiplied BT.709 limited-range YUV 4:2:0 (ITU-R BT.709-6, table 3).
-fn to_yuv(data: &[u8], stride: usize, (left, top): (usize, usize), out: &mut Overlay) {
-    let (w, h) = (out.width, out.height);
-    out.luma = vec![0; w * h];
-    out.alpha = vec![0; w * h];
-    let pixel = |x: usize, y: usize| {
-        let i = ((top + y) * stride + left + x) * 4;
-        [data[i], data[i + 1], data[i + 2], data[i + 3]].map(f32::from)
+/// Premultiplied RGBA to premultiplied limited-range luma (ITU-R BT.709-6, table 3), in 1/65536.
+fn write_luma(line: &[PremultipliedColorU8], luma: &mut [u8], alpha: &mut [u8]) {
+    for ((p, y), a) in line.iter().zip(luma).zip(alpha) {
+        let (r, g, b) = (u32::from(p.red()), u32::from(p.green()), u32::from(p.blue()));
+        // 219/255 of the luma weights and 16/255 of the coverage.
+        let sum = 11_966 * r + 40_255 * g + 4_064 * b + 4_112 * u32::from(p.alpha());
+        *y = ((sum + 32_768) >> 16) as u8;
+        *a = p.alpha();
+    }
+}
+
+/// Cb, Cr and coverage of four pixels, premultiplied (ITU-R BT.709-6, table 3).
+fn chroma(four: [PremultipliedColorU8; 4]) -> [u8; 3] {
+    let mean =
+        |part: fn(&PremultipliedColorU8) -> u8| four.iter().map(|p| f32::from(part(p))).sum::<f32>() / 4.0;
+    let (r, g, b) = (mean(|p| p.red()), mean(|p| p.green()), mean(|p| p.blue()));
+    let a = mean(|p| p.alpha());
+    let luma = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    let centre = 128.0 / 255.0 * a;
+    let cb = centre + 224.0 / 255.0 * (b - luma) / 1.8556;
+    let cr = centre + 224.0 / 255.0 * (r - luma) / 1.5748;
+    [cb, cr, a].map(|v| (v + 0.5) as u8)
+}
+
+/// The shape of a line drawn along an outline, `width` pixels to each side of it.
+pub(crate) fn outlined(path: &Path, width: f32) -> Option<Path> {
+    let stroke = Stroke {
+        width: width * 2.0,
+        line_cap: LineCap::Round,
+        line_join: LineJoin::Round,
+        ..Stroke::default()
     };
-    for y in 0..h {
-        for x in 0..w {
-            let [r, g, b, a] = pixel(x, y);
-            let value = 16.0 / 255.0 * a + 219.0 / 255.0 * (0.2126 * r + 0.7152 * g + 0.0722 * b);
-            out.luma[y * w + x] = (value + 0.5) as u8;
-            out.alpha[y * w + x] = a as u8;
-        }
-    }
-    for y in (0..h).step_by(2) {
-        for x in (0..w).step_by(2) {
-            let four = [pixel(x, y), pixel(x + 1, y), pixel(x, y + 1), pixel(x + 1, y + 1)];
-            let mean = |i: usize| four.iter().map(|p| p[i]).sum::<f32>() / 4.0;
-            let (r, g, b, a) = (mean(0), mean(1), mean(2), mean(3));
-            let luma = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-            let centre = 128.0 / 255.0 * a;
-            out.cb.push((centre + 224.0 / 255.0 * (b - luma) / 1.8556 + 0.5) as u8);
-            out.cr.push((centre + 224.0 / 255.0 * (r - luma) / 1.5748 + 0.5) as u8);
-            out.chroma_alpha.push((a + 0.5) as u8);
-        }
-    }
+    path.stroke(&stroke, 1.0)
 }
 
 /// A rectangle with round corners.

@@ -28,23 +28,32 @@ pub(crate) fn waves(art: &mut Art) {
     let ramp = art.palette.layer_ramp();
     let (light, deep, accent) =
         (art.palette.light.linear(), art.palette.deep.linear(), art.palette.accent.linear());
-    for i in 0..count {
-        let t = i as f32 / (count - 1) as f32;
+    let place = |i: usize| i as f32 / (count - 1) as f32;
+    let mut lines: Vec<Vec<f32>> = Vec::with_capacity(count);
+    for t in (0..count).map(place) {
         let base = horizon + (art.h - horizon) * t.powf(1.5) * 0.92;
-        let line = swell(art, base, t);
+        lines.push(swell(art, base, t));
+    }
+    for (i, line) in lines.iter().enumerate() {
+        let t = place(i);
         // Light shines through the crest; the trough behind it is dark.
         let crest = lift(mix(ramp.at(t * 0.85), accent, 0.22 * (1.0 - t)), 0.5);
         let (body, trough) = (ramp.at(t * 0.8 + 0.1), mix(ramp.at((t + 0.3).min(1.0)), deep, 0.25));
         let (u, reach) = (art.u, (70.0 + 240.0 * t) * art.u);
         let (seed, road) = (art.dice.seed(), (70.0 + 170.0 * t) * art.u);
         let (grain_x, grain_y) = ((34.0 + 60.0 * t) * u, (5.0 + 7.0 * t) * u);
-        art.under(&line, |px, py, depth| {
+        art.between(line, lines.get(i + 1).map(Vec::as_slice), |px, py, depth| {
             let upper = mix(crest, body, smooth(0.0, reach * 0.4, depth));
             let mut colour = mix(upper, trough, smooth(reach * 0.2, reach, depth));
-            let thick = 0.35 + 0.65 * fbm(px / (240.0 * u), t * 7.0, 2, seed ^ 3);
-            colour = mix(colour, light, 0.6 * smooth((1.0 + 4.5 * t) * u * thick, 0.0, depth));
+            if depth < 6.0 * u {
+                let thick = 0.35 + 0.65 * fbm(px / (240.0 * u), t * 7.0, 2, seed ^ 3);
+                colour = mix(colour, light, 0.6 * smooth((1.0 + 4.5 * t) * u * thick, 0.0, depth));
+            }
             // The sun's road: glints, thinning out towards its sides.
             let near = (-((px - x) / road).powi(2)).exp() * (1.0 - 0.75 * t);
+            if near < 0.02 {
+                return (colour, 1.0);
+            }
             let glint =
                 smooth(0.80 - 0.28 * near, 0.86 - 0.28 * near, fbm(px / grain_x, py / grain_y, 2, seed));
             (mix(colour, mix(accent, light, 0.55), glint * near), 1.0)
@@ -74,16 +83,20 @@ pub(crate) fn peaks(art: &mut Art) {
     let ramp = art.palette.layer_ramp();
     let mist = mix(art.palette.sky[2].linear(), art.palette.light.linear(), 0.15);
     let count = 6;
-    for i in 0..count {
-        let t = i as f32 / (count - 1) as f32;
+    let place = |i: usize| i as f32 / (count - 1) as f32;
+    let mut lines: Vec<Vec<f32>> = Vec::with_capacity(count);
+    for t in (0..count).map(place) {
         let base = art.focus.1 + art.h * (0.05 + 0.30 * t.powf(1.1));
-        let line = ridge(art, base, (330.0 - 180.0 * t) * art.u, (560.0 - 180.0 * t) * art.u);
+        lines.push(ridge(art, base, (330.0 - 180.0 * t) * art.u, (560.0 - 180.0 * t) * art.u));
+    }
+    for (i, line) in lines.iter().enumerate() {
+        let t = place(i);
         let tone = mix(ramp.at(t), mist, 0.42 * (1.0 - t));
         let reach = (300.0 - 60.0 * t) * art.u;
         let side = (x - art.w / 2.0).signum();
-        let (faces, u) = (facing(&line, 14.0 * art.u), art.u);
+        let (faces, u) = (facing(line, 14.0 * art.u), art.u);
         let seed = art.dice.seed();
-        art.under(&line, |px, py, depth| {
+        art.between(line, lines.get(i + 1).map(Vec::as_slice), |px, py, depth| {
             // Ribs run down the face from the ridge, wandering as they go.
             let wander = 190.0 * u * (fbm(px / (150.0 * u), py / (70.0 * u), 3, seed) - 0.5);
             let at =
@@ -240,7 +253,8 @@ pub(crate) fn leaves(art: &mut Art) {
     for layer in 0..4 {
         let t = layer as f32 / 3.0;
         for _ in 0..11 {
-            let (angle, out) = (art.dice.range(0.0, 6.283), art.dice.range(0.0, 120.0) * art.u);
+            let (angle, out) =
+                (art.dice.range(0.0, std::f32::consts::TAU), art.dice.range(0.0, 120.0) * art.u);
             // Feet stand on an oval about the focus; nothing grows into the title at the top.
             let grow = 1.0 + 0.28 * t;
             let (rx, ry) = (0.56 * art.w * grow + out, 0.36 * art.h * grow + out);

@@ -55,7 +55,8 @@ impl Crater {
 fn craters(art: &mut Art, count: usize) -> Vec<Crater> {
     (0..count)
         .map(|i| {
-            let (angle, far) = (art.dice.range(0.0, 6.283), art.dice.range(0.0, 1.0).sqrt() * 0.93);
+            let (angle, far) =
+                (art.dice.range(0.0, std::f32::consts::TAU), art.dice.range(0.0, 1.0).sqrt() * 0.93);
             // Few large, many small.
             let r = 0.022 + 0.12 * (1.0 - i as f32 / count as f32).powi(5);
             Crater { x: angle.cos() * far, y: angle.sin() * far, r, depth: art.dice.range(0.35, 0.95) }
