@@ -134,10 +134,8 @@ impl Writer {
             "…"
         } else if tail.contains(['—', '–']) || tail.contains("--") || tail.contains(" -") {
             " —"
-        } else if let Some(mark) = [";", ":", ","].into_iter().find(|m| tail.contains(m)) {
-            mark
         } else {
-            ""
+            [";", ":", ","].into_iter().find(|mark| tail.contains(mark)).unwrap_or_default()
         };
         if !mark.is_empty() {
             self.mark(mark);

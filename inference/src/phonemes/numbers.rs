@@ -71,7 +71,7 @@ fn below_thousand(number: u64, accent: Accent) -> String {
 fn below_hundred(number: u64) -> String {
     match number {
         0..20 => SMALL[number as usize].to_owned(),
-        _ if number % 10 == 0 => TENS[(number / 10) as usize].to_owned(),
+        _ if number.is_multiple_of(10) => TENS[(number / 10) as usize].to_owned(),
         _ => format!("{} {}", TENS[(number / 10) as usize], SMALL[(number % 10) as usize]),
     }
 }
