@@ -198,9 +198,15 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, name) = self.code.row();
-        if status.is_server_error() {
-            let cause = self.source.as_deref().map(chain).unwrap_or_default();
-            tracing::error!(code = name, message = self.message, cause, "request failed");
+        let cause = self.source.as_deref().map(chain).unwrap_or_default();
+        match status {
+            StatusCode::INTERNAL_SERVER_ERROR => {
+                tracing::error!(code = name, told = self.message, cause, "request failed");
+            }
+            _ if status.is_server_error() => {
+                tracing::warn!(code = name, told = self.message, cause, "request refused")
+            }
+            _ => tracing::debug!(code = name, told = self.message, cause, "request refused"),
         }
         let mut error = json!({"code": name, "message": self.message});
         if !self.details.is_null() {

@@ -5,7 +5,7 @@ use crate::exit::{Failure, Outcome};
 use crate::library::{Library, store_failure};
 use crate::progress::{Style, Teller};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use reelsmith_inference::store::PullEvent;
+use reelsmith_inference::store::{PullEvent, StoreErrorKind};
 use reelsmith_inference_core::ModelId;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -29,6 +29,14 @@ pub async fn pull(
     match result {
         Ok(_) => Ok(()),
         Err(error) if cancel.is_cancelled() => Err(Failure::cancelled(error)),
+        Err(error) if error.kind() == StoreErrorKind::Offline => {
+            let missing = library.missing(&library.closure(ids));
+            let names: Vec<&str> = missing.iter().map(|id| id.0.as_str()).collect();
+            Err(Failure::failed(format!(
+                "{error}\nonline, this fetches them: reelsmith models pull {}",
+                names.join(" ")
+            )))
+        }
         Err(error) => Err(store_failure(error)),
     }
 }

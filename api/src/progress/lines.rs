@@ -51,7 +51,8 @@ fn tell(stage: &super::stages::StageView, told: &mut f64) -> Option<String> {
         *told = 1.0;
         return Some(format!("{}: done in {:.1} s", stage.name, stage.seconds));
     }
-    if share - *told < TOLD_EVERY {
+    // The last unit is not the end: the step still stores what it made.
+    if share - *told < TOLD_EVERY || share >= 1.0 {
         return None;
     }
     *told = share;

@@ -1,0 +1,230 @@
+//! The HTTP API over a real house: real stores, the real runner, the models of this machine.
+//!
+//! `make setup-test` fetches the models.
+
+mod house;
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use house::{Served, http_get, json_of, script};
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_jobs_are_refused_with_the_reason() {
+    let served = Served::start(&[]).await;
+    let cases = [
+        (json!({"kind": "short"}), 400, "invalid_request", "script"),
+        (json!({"kind": "long", "markdown": "x"}), 422, "unknown_name", "short"),
+        (json!({"kind": "short", "markdown": "x", "script": {}}), 400, "invalid_request", "one of"),
+        (json!({"kind": "short", "markdown": "x", "presett": "a"}), 400, "invalid_request", "presett"),
+        (json!({"kind": "short", "markdown": ""}), 422, "invalid_script", "markdown:1:1"),
+        (json!({"kind": "short", "script": {"scenes": [{"text": 3}]}}), 422, "invalid_script", "script:1"),
+        (json!({"kind": "short", "markdown": "Words.", "preset": "tik_tok"}), 422, "unknown_name", "tiktok"),
+        (json!({"kind": "short", "markdown": "Words.", "voice": "af_hart"}), 422, "unknown_name", "af_heart"),
+    ];
+    for (body, status, code, says) in cases {
+        let (found, answer) = served.post(&body).await;
+        assert_eq!((found.as_u16(), &answer["error"]["code"]), (status, &code.into()), "{body}: {answer}");
+        let message = answer["error"]["message"].as_str().expect("a message");
+        assert!(message.contains(says), "{says:?} is not in {message:?}");
+    }
+    let listed = json_of(served.get("/api/v1/jobs").await).await;
+    assert_eq!(listed["jobs"], json!([]), "nothing was created");
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_from_outside_name_no_files_of_the_server() {
+    let served = Served::start(&[]).await;
+    let secret = served.path("secret.png");
+    std::fs::write(&secret, b"not for everybody").expect("file");
+    for path in [secret.to_str().expect("UTF-8"), "../secret.png", "/etc/passwd"] {
+        let body = json!({"kind": "short", "markdown": format!("## One\n\n![x]({path})\n\nWords.\n")});
+        let (status, answer) = served.post(&body).await;
+        assert!(status.is_client_error(), "{path}: {answer}");
+        assert!(!answer.to_string().contains("not for everybody"), "{answer}");
+    }
+    let (status, answer) =
+        served.post(&json!({"kind": "short", "markdown": "Words.", "music": "/etc/passwd"})).await;
+    assert!(status.is_client_error(), "{answer}");
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_are_json_and_not_too_large() {
+    let served = Served::start(&[("REELSMITH_SERVER_MAX_BODY", "2KiB")]).await;
+    let post = |kind: &str, body: String| {
+        let request =
+            Request::builder().method(Method::POST).uri("/api/v1/jobs").header(header::CONTENT_TYPE, kind);
+        served.call(request.body(Body::from(body)).expect("request"))
+    };
+    assert_eq!(post("text/plain", "{}".into()).await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(post("application/json", "{".into()).await.status(), StatusCode::BAD_REQUEST);
+    let large = post("application/json", " ".repeat(3000)).await;
+    assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(json_of(large).await["error"]["code"], "body_too_large");
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_routes_methods_and_jobs_answer_in_the_same_form() {
+    let served = Served::start(&[]).await;
+    for (path, status, code) in [
+        ("/nothing", 404, "not_found"),
+        ("/api/v1/jobs/none", 404, "not_found"),
+        ("/api/v1/jobs/..%2f..%2fetc/events", 404, "not_found"),
+        ("/api/v1/jobs/none/artifacts/video.mp4", 404, "not_found"),
+        ("/api/v1/jobs?limit=0", 400, "invalid_request"),
+        ("/api/v1/jobs?limit=many", 400, "invalid_request"),
+        ("/api/v1/jobs?state=lost", 400, "invalid_request"),
+        ("/api/v1/jobs?cursor=lost", 400, "invalid_request"),
+    ] {
+        let response = served.get(path).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        assert!(response.headers().contains_key("x-request-id"), "{path}");
+        assert_eq!(json_of(response).await["error"]["code"], code, "{path}");
+    }
+    let request =
+        Request::builder().method(Method::PUT).uri("/api/v1/jobs").body(Body::empty()).expect("request");
+    let response = served.call(request).await;
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert!(response.headers().contains_key(header::ALLOW));
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_answers_429_but_knows_its_own_jobs() {
+    let served = Served::start(&[("REELSMITH_JOBS_QUEUE", "1")]).await;
+    let (status, first) = served.post(&script("One")).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{first}");
+    let refused = served.call(served.post_request(&script("Two"))).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers().contains_key(header::RETRY_AFTER));
+    let (status, again) = served.post(&script("One")).await;
+    assert_eq!((status, &again["id"]), (StatusCode::OK, &first["id"]), "the same job adds none");
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_created_followed_cancelled_and_taken_up_again() {
+    let served = Served::start(&[]).await;
+    let created = served.call(served.post_request(&script("One"))).await;
+    assert_eq!(created.status(), StatusCode::ACCEPTED);
+    let location = created.headers()[header::LOCATION].to_str().expect("ASCII").to_owned();
+    let job = json_of(created).await;
+    assert_eq!(location, format!("/api/v1/jobs/{}", job["id"].as_str().expect("an id")));
+    let mut events = served.events(&location, None).await;
+    events.until(|event| event["kind"] == "step_started").await;
+
+    let delete =
+        Request::builder().method(Method::DELETE).uri(&location).body(Body::empty()).expect("request");
+    let cancelled = served.call(delete).await;
+    assert_eq!(cancelled.status(), StatusCode::OK);
+    assert_eq!(json_of(cancelled).await["state"], "cancelled");
+    events.to_the_end().await;
+    let last = events.seen.last().expect("events").clone();
+    assert_eq!((&last.1["kind"], &last.1["state"]), (&"state".into(), &"cancelled".into()));
+
+    let told = events.seen.iter().filter_map(|(id, _)| *id).collect::<Vec<u64>>();
+    assert!(told.windows(2).all(|pair| pair[1] == pair[0] + 1), "numbers without gaps: {told:?}");
+    let mut rest = served.events(&location, Some(told[1])).await;
+    rest.to_the_end().await;
+    let resumed: Vec<u64> = rest.seen.iter().filter_map(|(id, _)| *id).collect();
+    assert_eq!(resumed, told[2..], "a client that was cut off misses none and sees none twice");
+
+    let (status, again) = served.post(&script("One")).await;
+    assert_eq!((status, &again["id"]), (StatusCode::OK, &job["id"]));
+    assert_ne!(again["state"], "cancelled");
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn artifacts_come_whole_in_part_and_not_at_all() {
+    let served = Served::start(&[]).await;
+    let content: Vec<u8> = (0..600_000u32).map(|n| (n % 251) as u8).collect();
+    let path = served.finished_job(&content).await;
+    let (status, headers, body) = http_get(&served, &path, &[]).await;
+    assert_eq!((status, body.len()), (200, content.len()));
+    assert_eq!(body, content);
+    assert_eq!((&*headers["accept-ranges"], &*headers["content-type"]), ("bytes", "video/mp4"));
+    let etag = headers["etag"].clone();
+
+    let (status, headers, body) = http_get(&served, &path, &[("range", "bytes=100-299999")]).await;
+    assert_eq!((status, &*headers["content-range"]), (206, "bytes 100-299999/600000"));
+    assert_eq!((body.as_slice(), &*headers["content-length"]), (&content[100..300_000], "299900"));
+    let (status, _, body) = http_get(&served, &path, &[("range", "bytes=-5")]).await;
+    assert_eq!((status, body.as_slice()), (206, &content[599_995..]));
+    let (status, headers, _) = http_get(&served, &path, &[("range", "bytes=600000-")]).await;
+    assert_eq!((status, &*headers["content-range"]), (416, "bytes */600000"));
+    let (status, _, body) =
+        http_get(&served, &path, &[("range", "bytes=0-0"), ("if-range", "\"other\"")]).await;
+    assert_eq!((status, body.len()), (200, content.len()), "the bytes are other ones by now: all of them");
+    let (status, _, body) = http_get(&served, &path, &[("range", "bytes=0-0"), ("if-range", &etag)]).await;
+    assert_eq!((status, body.len()), (206, 1));
+    let (status, _, body) = http_get(&served, &path, &[("if-none-match", &etag)]).await;
+    assert_eq!((status, body.len()), (304, 0));
+
+    let head = Request::builder().method(Method::HEAD).uri(&path).body(Body::empty()).expect("request");
+    let response = served.call(head).await;
+    assert_eq!(response.headers()[header::CONTENT_LENGTH], "600000");
+    assert!(axum::body::to_bytes(response.into_body(), 1).await.expect("body").is_empty());
+    let missing = served.get(&path.replace("video.mp4", "video.mov")).await;
+    assert_eq!(missing.status(), StatusCode::NOT_FOUND);
+    assert!(json_of(missing).await["error"]["message"].as_str().is_some_and(|m| m.contains("video.mp4")));
+
+    let jobs = path.split("/artifacts").next().expect("a job's path");
+    let listed = json_of(served.get(&format!("{jobs}/artifacts")).await).await;
+    assert_eq!(listed["artifacts"][0]["href"], path.as_str());
+    let over = served.get(&format!("{jobs}/events?after=1000000")).await;
+    assert_eq!(over.status(), StatusCode::NO_CONTENT, "a browser is told not to connect again");
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_page_without_gaps_or_repeats() {
+    let served = Served::start(&[]).await;
+    for n in 0..7 {
+        served.add_job(&format!("job-{n}")).await;
+    }
+    let (mut ids, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = json_of(served.get(&format!("/api/v1/jobs?limit=3{cursor}")).await).await;
+        let jobs = page["jobs"].as_array().expect("jobs");
+        ids.extend(jobs.iter().map(|job| job["id"].as_str().expect("an id").to_owned()));
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(ids, (0..7).rev().map(|n| format!("job-{n}")).collect::<Vec<_>>());
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_tell_the_truth() {
+    let served = Served::start(&[]).await;
+    assert_eq!(served.get("/health").await.status(), StatusCode::OK);
+    let ready = served.get("/ready").await;
+    assert_eq!(ready.status(), StatusCode::OK);
+    assert_eq!(json_of(ready).await["checks"]["models"]["ok"], true);
+    served.add_job("job-1").await;
+    let _ = served.get("/api/v1/jobs/job-1").await;
+    let metrics = served.get("/metrics").await;
+    let text = axum::body::to_bytes(metrics.into_body(), 1 << 20).await.expect("body");
+    let text = String::from_utf8(text.to_vec()).expect("UTF-8");
+    for line in [
+        "reelsmith_http_requests_total{method=\"GET\",route=\"/api/v1/jobs/{id}\",status=\"200\"} 1",
+        "reelsmith_jobs{state=\"cancelled\"} 1",
+        "reelsmith_device_queue_depth 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    served.stopping();
+    let ready = served.get("/ready").await;
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let body: Value = json_of(ready).await;
+    assert_eq!(body["checks"]["accepting"]["ok"], false);
+    let (status, _) = served.post(&script("One")).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "no new work while stopping");
+    served.end().await;
+}

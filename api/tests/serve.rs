@@ -1,0 +1,145 @@
+//! The service as a process on a real port: streams, ranges, a graceful end, and jobs that go on after it.
+//!
+//! `make setup-test` fetches the models.
+
+use futures::StreamExt;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+/// Nothing here takes longer, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(540);
+
+struct Service {
+    child: Child,
+    address: String,
+    log: std::thread::JoinHandle<String>,
+}
+
+impl Service {
+    /// Starts the service on a free port and waits until it says that it serves.
+    fn start(data: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_reelsmith"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--offline", "--data-dir"])
+            .arg(data)
+            .env_remove("REELSMITH_CONFIG")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped"));
+        let mut said = String::new();
+        let address = loop {
+            let mut line = String::new();
+            let read = lines.read_line(&mut line).expect("UTF-8");
+            assert!(read > 0, "the service ended: {said}(run `make setup-test` if models are missing)");
+            said.push_str(&line);
+            if let Some(address) = line.trim_end().strip_prefix("reelsmith is serving on ") {
+                break address.to_owned();
+            }
+        };
+        // Read on, so that the service never waits for us.
+        let log = std::thread::spawn(move || {
+            let mut rest = String::new();
+            let _ = lines.read_to_string(&mut rest);
+            rest
+        });
+        Self { child, address, log }
+    }
+
+    /// Sends SIGTERM and waits; gives the exit status and the log.
+    fn terminate(mut self) -> (ExitStatus, String) {
+        let sent =
+            Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().expect("kill runs");
+        assert!(sent.success());
+        let status = self.child.wait().expect("ends");
+        (status, self.log.join().expect("log"))
+    }
+}
+
+fn client() -> reqwest::Client {
+    // reqwest is built without a TLS provider of its own; none is used here, but it wants one named.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
+/// Reads server-sent events until one fits; gives all that were read. Ends with the stream.
+async fn follow(client: &reqwest::Client, url: &str, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let response = client.get(url).send().await.expect("an answer");
+    assert_eq!(response.status(), 200);
+    let mut stream = response.bytes_stream();
+    let (mut text, mut seen) = (String::new(), Vec::new());
+    while let Some(piece) = tokio::time::timeout(PATIENCE, stream.next()).await.expect("in time") {
+        let Ok(piece) = piece else { return seen };
+        text.push_str(std::str::from_utf8(&piece).expect("UTF-8"));
+        while let Some((block, rest)) = text.split_once("\n\n") {
+            let data = block.lines().find_map(|line| line.strip_prefix("data: "));
+            let event = data.map(|data| serde_json::from_str::<Value>(data).expect("JSON"));
+            text = rest.to_owned();
+            if let Some(event) = event {
+                let found = fits(&event);
+                seen.push(event);
+                if found {
+                    return seen;
+                }
+            }
+        }
+    }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminated_service_leaves_its_jobs_to_the_next_one() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let data = dir.path().join("data");
+    let client = client();
+    let first = Service::start(&data);
+
+    let second = Command::new(env!("CARGO_BIN_EXE_reelsmith"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(&data)
+        .output()
+        .expect("starts");
+    assert_eq!(second.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(told.contains("`reelsmith serve`") && told.contains("--data-dir"), "{told}");
+
+    let body = json!({"kind": "short", "script": {
+        "title": "A test", "music": "none", "seed": 1, "scenes": [{"text": "This is a short sentence."}],
+    }});
+    let posted =
+        client.post(format!("{}/api/v1/jobs", first.address)).json(&body).send().await.expect("an answer");
+    assert_eq!(posted.status(), 202);
+    let job: Value = posted.json().await.expect("JSON");
+    let path = job["links"]["self"].as_str().expect("a link").to_owned();
+    let events = format!("{}{path}/events", first.address);
+    let seen =
+        follow(&client, &events, |event| event["kind"] == "step_finished" && event["step"] == "voice").await;
+    assert!(seen.iter().any(|event| event["kind"] == "planned"));
+    let (status, log) = first.terminate();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
+
+    let next = Service::start(&data);
+    let seen = follow(&client, &format!("{}{path}/events", next.address), |_| false).await;
+    let last = seen.last().expect("events");
+    assert_eq!((&last["kind"], &last["state"]), (&"state".into(), &"succeeded".into()), "{last}");
+    let voice = seen.iter().filter(|e| e["kind"] == "step_finished" && e["step"] == "voice").count();
+    assert_eq!(voice, 1, "what was finished is not redone");
+
+    let video = format!("{}{path}/artifacts/video.mp4", next.address);
+    let whole = client.get(&video).send().await.expect("an answer").bytes().await.expect("the video");
+    assert_eq!(&whole[4..8], b"ftyp", "an MP4");
+    let middle = whole.len() / 2;
+    let range = format!("bytes={middle}-{}", middle + 9_999);
+    let part = client.get(&video).header("range", range).send().await.expect("an answer");
+    assert_eq!(part.status(), 206);
+    assert_eq!(part.bytes().await.expect("bytes")[..], whole[middle..middle + 10_000]);
+    let metrics = client.get(format!("{}/metrics", next.address)).send().await.expect("an answer");
+    let metrics = metrics.text().await.expect("text");
+    assert!(metrics.contains("reelsmith_step_duration_seconds_count{stage=\"video\"} 1"), "{metrics}");
+    let (status, log) = next.terminate();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
