@@ -1,7 +1,7 @@
 //! What a platform wants, as data: the files of `presets/` and of a user's own directory.
 //!
-//! Adding a platform is adding a file. Every section carries the date on which its rules were read
-//! and where. `docs/presets.md` is the reference.
+//! Adding a platform is adding a file. Every section carries the date as of which its rules are stated
+//! and where they stand. `docs/presets.md` is the reference.
 
 mod load;
 
@@ -36,11 +36,11 @@ pub struct Preset {
     pub style: StyleRules,
 }
 
-/// When and where a rule was read.
+/// As of when a rule is stated, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provenance {
-    /// Day on which the rule was last checked, `YYYY-MM-DD`.
+    /// Day as of which the rule is stated, `YYYY-MM-DD`.
     pub as_of: String,
     /// Where it stands: an address, or `house` for a choice of our own with its reason in `note`.
     pub source: String,
@@ -67,7 +67,7 @@ pub struct VideoRules {
     pub encoder_speed: String,
     /// Length of a crossfade between scenes, in seconds; 0 to 2.
     pub crossfade_s: f64,
-    /// When and where the rules were read.
+    /// As of when the rules are stated, and where.
     pub rule: Provenance,
 }
 
@@ -105,7 +105,7 @@ pub struct AudioRules {
     pub tolerance_lu: f64,
     /// Highest true peak, in dBTP; -9 to 0.
     pub true_peak_dbtp: f64,
-    /// When and where the rules were read.
+    /// As of when the rules are stated, and where.
     pub rule: Provenance,
 }
 
@@ -117,7 +117,7 @@ pub struct DurationRules {
     pub default_max_s: f64,
     /// Longest video that the platform takes, in seconds; never below `default_max_s`.
     pub platform_max_s: f64,
-    /// When and where the rules were read.
+    /// As of when the rules are stated, and where.
     pub rule: Provenance,
 }
 
@@ -133,7 +133,7 @@ pub struct CaptionRules {
     pub right: f32,
     /// Kept free at the bottom.
     pub bottom: f32,
-    /// When and where the rules were read.
+    /// As of when the rules are stated, and where.
     pub rule: Provenance,
 }
 
@@ -147,7 +147,7 @@ pub struct CoverRules {
     pub height: u32,
     /// The file must be smaller than this.
     pub max_bytes: u64,
-    /// When and where the rules were read.
+    /// As of when the rules are stated, and where.
     pub rule: Provenance,
 }
 
@@ -157,7 +157,7 @@ pub struct CoverRules {
 pub struct FileRules {
     /// The file must be smaller than this.
     pub max_bytes: u64,
-    /// When and where the rules were read.
+    /// As of when the rules are stated, and where.
     pub rule: Provenance,
 }
 
@@ -169,6 +169,6 @@ pub struct StyleRules {
     pub palette: String,
     /// Music under the voice where the script names none: a mood, or `none`.
     pub music: String,
-    /// When and where the rules were read.
+    /// As of when the rules are stated, and where.
     pub rule: Provenance,
 }
