@@ -121,14 +121,14 @@ async fn a_job_is_created_followed_cancelled_and_taken_up_again() {
     let cancelled = served.call(delete).await;
     assert_eq!(cancelled.status(), StatusCode::OK);
     assert_eq!(json_of(cancelled).await["state"], "cancelled");
-    events.to_the_end().await;
+    events.drain().await;
     let last = events.seen.last().expect("events").clone();
     assert_eq!((&last.1["kind"], &last.1["state"]), (&"state".into(), &"cancelled".into()));
 
     let told = events.seen.iter().filter_map(|(id, _)| *id).collect::<Vec<u64>>();
     assert!(told.windows(2).all(|pair| pair[1] == pair[0] + 1), "numbers without gaps: {told:?}");
     let mut rest = served.events(&location, Some(told[1])).await;
-    rest.to_the_end().await;
+    rest.drain().await;
     let resumed: Vec<u64> = rest.seen.iter().filter_map(|(id, _)| *id).collect();
     assert_eq!(resumed, told[2..], "a client that was cut off misses none and sees none twice");
 

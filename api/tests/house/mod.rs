@@ -156,7 +156,7 @@ impl Events {
         panic!("the stream ended before: {:?}", self.seen);
     }
 
-    pub(crate) async fn to_the_end(&mut self) {
+    pub(crate) async fn drain(&mut self) {
         while self.next().await.is_some() {}
     }
 
