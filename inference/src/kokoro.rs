@@ -13,8 +13,9 @@ mod runs;
 pub(crate) mod session;
 mod timing;
 mod voices;
+mod wire;
 
-use crate::phonemes::{Accent, Document, Phonemizer, Symbol};
+use crate::phonemes::{Accent, Document, Phonemizer, SPACE, Symbol};
 use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, SpokenWord, Voice};
 use reelsmith_inference_core::{Control, ErrorKind, Footprint, InferenceError, Progress, Result, Verdict};
 use session::{Acoustic, Spoken};
@@ -30,6 +31,9 @@ pub const SAMPLE_RATE: u32 = 24_000;
 const PARAGRAPH_PAUSE: f32 = 0.6;
 const SENTENCE_PAUSE: f32 = 0.25;
 const PHRASE_PAUSE: f32 = 0.06;
+
+/// Symbols of a group of sentences: about 17 s of speech. Longer runs cost memory and end hurried.
+const MOST_TOGETHER: usize = 250;
 
 /// The longest text of one request, in bytes.
 pub const MOST_TEXT: usize = 100_000;
@@ -75,29 +79,56 @@ impl Speak for Kokoro {
         let document = Document::new(&request.text);
         let total = document.sentences();
         let mut take = Take::new(&document);
+        let mut group = Group::default();
         for index in 0..total {
-            let progress = Progress { done: index as u64, total: Some(total as u64), unit: "sentences" };
-            if control.step(progress) == Verdict::Cancel {
-                return Err(InferenceError::cancelled());
-            }
+            step(control, index - group.sentences, total)?;
             let symbols = self.phonemizer.sentence(&document, index, accent(&request.voice))?;
-            let pause = if document.opens_paragraph(index) { PARAGRAPH_PAUSE } else { SENTENCE_PAUSE };
-            self.speak_sentence(&symbols, request, pause, &mut take)?;
+            let opens_paragraph = document.opens_paragraph(index);
+            if opens_paragraph || group.symbols.len() + symbols.len() >= MOST_TOGETHER {
+                self.speak_group(&mut group, request, &mut take)?;
+            }
+            group.add(&symbols, if opens_paragraph { PARAGRAPH_PAUSE } else { SENTENCE_PAUSE });
         }
+        self.speak_group(&mut group, request, &mut take)?;
+        step(control, total, total)?;
         take.finish(request, &document)
     }
 }
 
+fn step(control: &dyn Control, done: usize, total: usize) -> Result<()> {
+    let progress = Progress { done: done as u64, total: Some(total as u64), unit: "sentences" };
+    match control.step(progress) {
+        Verdict::Continue => Ok(()),
+        Verdict::Cancel => Err(InferenceError::cancelled()),
+    }
+}
+
+/// Neighbouring sentences that are spoken in one run: their melody goes on from one to the next, and the
+/// silence that every run begins and ends with is computed once.
+#[derive(Default)]
+struct Group {
+    symbols: Vec<Symbol>,
+    sentences: usize,
+    pause: f32,
+}
+
+impl Group {
+    fn add(&mut self, symbols: &[Symbol], pause: f32) {
+        self.sentences += 1;
+        if self.symbols.is_empty() {
+            self.pause = pause;
+        } else {
+            self.symbols.push(Symbol { number: SPACE, word: None });
+        }
+        self.symbols.extend_from_slice(symbols);
+    }
+}
+
 impl Kokoro {
-    /// Speaks the symbols of one sentence, in as many runs as it takes.
-    fn speak_sentence(
-        &mut self,
-        symbols: &[Symbol],
-        request: &SpeakRequest,
-        pause: f32,
-        take: &mut Take,
-    ) -> Result<()> {
-        for (at, range) in runs::runs(symbols).into_iter().enumerate() {
+    /// Speaks the group in as many runs as it takes and leaves it empty.
+    fn speak_group(&mut self, group: &mut Group, request: &SpeakRequest, take: &mut Take) -> Result<()> {
+        let Group { symbols, pause, .. } = std::mem::take(group);
+        for (at, range) in runs::runs(&symbols).into_iter().enumerate() {
             let run = &symbols[range];
             if run.iter().all(|symbol| symbol.word.is_none()) {
                 continue;

@@ -19,7 +19,7 @@ use line::Line;
 use oov::OovNet;
 use reelsmith_inference_core::Result;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use written::Written;
 
@@ -34,7 +34,7 @@ pub(crate) struct Symbol {
 
 /// Turns text into symbols; holds the lexicons of the accents that were asked for.
 pub(crate) struct Phonemizer {
-    net: Arc<OovNet>,
+    oov: PathBuf,
     us: Option<EnglishG2p>,
     gb: Option<EnglishG2p>,
 }
@@ -70,9 +70,12 @@ impl<'a> Document<'a> {
 }
 
 impl Phonemizer {
-    /// Loads the network for unknown words from `oov` (`oov.onnx`, its alphabet beside it).
+    /// Reads words that no lexicon holds with the network `oov` (American; an ONNX file with its
+    /// alphabet beside it as `.json`) and, for British voices, with `<name>_gb.onnx` beside it.
     pub(crate) fn open(oov: &Path) -> Result<Self> {
-        Ok(Self { net: Arc::new(OovNet::open(oov)?), us: None, gb: None })
+        let mut phonemizer = Self { oov: oov.to_owned(), us: None, gb: None };
+        phonemizer.g2p(Accent::Us)?;
+        Ok(phonemizer)
     }
 
     /// The symbols of one sentence; empty if it says nothing that English can read.
@@ -84,12 +87,11 @@ impl Phonemizer {
     ) -> Result<Vec<Symbol>> {
         let words = document.sentences[index].clone();
         let first = words.start;
-        let net = Arc::clone(&self.net);
-        let g2p = self.g2p(accent);
+        let g2p = self.g2p(accent)?;
         let lines = line::lines(&document.words[words], accent, &|word| g2p.knows(word));
         let mut symbols = Vec::new();
         for line in lines {
-            sound_out(&line, g2p, &net, first, &mut symbols)?;
+            sound_out(&line, g2p, first, &mut symbols)?;
         }
         while symbols.last().is_some_and(|s: &Symbol| s.word.is_none() && s.number == SPACE) {
             symbols.pop();
@@ -97,26 +99,30 @@ impl Phonemizer {
         Ok(symbols)
     }
 
-    fn g2p(&mut self, accent: Accent) -> &EnglishG2p {
-        let slot = match accent {
-            Accent::Us => &mut self.us,
-            Accent::Gb => &mut self.gb,
+    fn g2p(&mut self, accent: Accent) -> Result<&EnglishG2p> {
+        let (slot, path) = match accent {
+            Accent::Us => (&mut self.us, self.oov.clone()),
+            Accent::Gb => (&mut self.gb, british(&self.oov)),
         };
-        slot.get_or_insert_with(|| EnglishG2p::new(accent, Arc::clone(&self.net)))
+        if slot.is_none() {
+            *slot = Some(EnglishG2p::new(accent, Arc::new(OovNet::open(&path)?)));
+        }
+        Ok(slot.as_ref().expect("it was just filled"))
     }
+}
+
+/// The British network beside the American one; the American one serves where there is none.
+fn british(oov: &Path) -> PathBuf {
+    let stem = oov.file_stem().unwrap_or_default().to_string_lossy();
+    let path = oov.with_file_name(format!("{stem}_gb.onnx"));
+    if path.is_file() { path } else { oov.to_owned() }
 }
 
 /// The number of the blank between words.
 pub(crate) const SPACE: u8 = 16;
 
 /// Adds the symbols of one line; its words count from `first`.
-fn sound_out(
-    line: &Line,
-    g2p: &EnglishG2p,
-    net: &OovNet,
-    first: usize,
-    symbols: &mut Vec<Symbol>,
-) -> Result<()> {
+fn sound_out(line: &Line, g2p: &EnglishG2p, first: usize, symbols: &mut Vec<Symbol>) -> Result<()> {
     let mut spans = line.spans.iter().peekable();
     let mut current: Option<&line::Span> = None;
     for token in g2p.sound_out(&line.text)? {
@@ -129,7 +135,7 @@ fn sound_out(
         let phonemes = match span.and_then(|span| span.instead.as_ref()) {
             Some(_) if !is_head => String::new(),
             Some(line::Instead::Phonemes(phonemes)) => phonemes.clone(),
-            Some(line::Instead::Foreign(word)) => net.read(word)?,
+            Some(line::Instead::Foreign(word)) => g2p.read(word)?,
             None => token.phonemes,
         };
         for symbol in phonemes.chars() {

@@ -1,35 +1,264 @@
-//! The voice, spoken by the real model.
+//! The voice, spoken by the real model from the default cache.
 
-use reelsmith_inference::kokoro::Kokoro;
-use reelsmith_inference::runtime;
-use reelsmith_inference_core::NoControl;
-use reelsmith_inference_core::speech::{Speak, SpeakRequest};
-use std::path::PathBuf;
+use reelsmith_inference::kokoro::{Kokoro, MOST_TEXT};
+use reelsmith_inference::runtime::load_onnxruntime;
+use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech};
+use reelsmith_inference_core::{Control, ErrorKind, NoControl, Progress, Verdict};
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, MutexGuard};
 
-fn models() -> PathBuf {
-    PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/reelsmith/models")
+/// The model that the product speaks with unless told otherwise (docs/adr/0004-voice-precision.md).
+const MODEL: &str = "kokoro-82m-fp32/kokoro.onnx";
+
+/// A file of the default model directory.
+fn file(path: &str) -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").expect("a home directory")).join(".cache"));
+    let path = cache.join("reelsmith/models").join(path);
+    assert!(path.exists(), "{} is missing: run `make setup`", path.display());
+    path
+}
+
+fn open(model: &Path, voices: &Path) -> reelsmith_inference_core::Result<Kokoro> {
+    load_onnxruntime(&file("onnxruntime/libonnxruntime.so"))?;
+    Kokoro::open(model, voices, &file("g2p-en/oov.onnx"), 2)
+}
+
+/// One loaded model for all tests: memory, and the time to load it.
+fn kokoro() -> MutexGuard<'static, Kokoro> {
+    static KOKORO: LazyLock<Mutex<Kokoro>> =
+        LazyLock::new(|| Mutex::new(open(&file(MODEL), &file("kokoro-voices")).expect("the model loads")));
+    KOKORO.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn request(text: &str) -> SpeakRequest {
+    SpeakRequest { text: text.to_owned(), voice: "af_heart".to_owned(), speed: 1.0 }
+}
+
+fn say(text: &str) -> Speech {
+    kokoro().speak(&request(text), &NoControl).expect("it speaks")
+}
+
+fn seconds(speech: &Speech) -> f64 {
+    speech.samples.len() as f64 / f64::from(speech.sample_rate)
+}
+
+/// What holds for any speech: words in order, inside the sound, as written; samples finite, in range.
+#[track_caller]
+fn check(text: &str, speech: &Speech) {
+    assert_eq!(speech.sample_rate, 24_000);
+    assert!(speech.samples.iter().all(|s| s.is_finite() && s.abs() <= 1.0));
+    let (mut at, mut time) = (0, 0.0);
+    for word in &speech.words {
+        assert!(word.range.start >= at, "{word:?}");
+        assert_eq!(word.text, text[word.range.clone()]);
+        assert!(text[at..word.range.start].chars().all(|c| !c.is_alphanumeric()));
+        assert!(word.start >= time && word.end >= word.start, "{word:?} after {time}");
+        (at, time) = (word.range.end, word.end);
+    }
+    assert!(text[at..].chars().all(|c| !c.is_alphanumeric()));
+    assert!(time <= seconds(speech));
 }
 
 #[test]
-fn says_hello() {
-    let m = models();
-    runtime::load_onnxruntime(&m.join("onnxruntime/libonnxruntime.so")).unwrap();
-    for p in ["fp32", "fp16", "q8"] {
-        let mut k = Kokoro::open(
-            &m.join(format!("kokoro-82m-{p}/kokoro.onnx")),
-            &m.join("kokoro-voices"),
-            &m.join("g2p-en/oov.onnx"),
-            2,
-        )
-        .unwrap();
-        let text = "Hello world, this is Reelsmith speaking. It knows where every word lies — even this one.";
-        let t = std::time::Instant::now();
-        let s = k
-            .speak(&SpeakRequest { text: text.into(), voice: "af_heart".into(), speed: 1.0 }, &NoControl)
-            .unwrap();
-        println!("{:?} for {}", t.elapsed(), s.samples.len() as f64 / 24000.0);
-        for w in &s.words {
-            println!("{:?}", w);
-        }
+fn every_voice_speaks_and_none_like_another() {
+    let text = "Hello there, my friend.";
+    let mut kokoro = kokoro();
+    let voices = kokoro.voices();
+    assert_eq!(voices.len(), 54);
+    let mut takes: Vec<Vec<f32>> = Vec::new();
+    for voice in voices {
+        let request = SpeakRequest { voice: voice.name.clone(), ..request(text) };
+        let speech = kokoro.speak(&request, &NoControl).expect("it speaks");
+        check(text, &speech);
+        let power = speech.samples.iter().map(|s| s * s).sum::<f32>() / speech.samples.len() as f32;
+        assert!(power.sqrt() > 0.01, "{} is silent", voice.name);
+        assert!((0.6..4.0).contains(&seconds(&speech)), "{} takes {} s", voice.name, seconds(&speech));
+        assert!(!takes.contains(&speech.samples), "{} speaks like another", voice.name);
+        takes.push(speech.samples);
     }
+}
+
+#[test]
+fn written_words_keep_their_sound() {
+    let text = "Dr. Smith paid $3.50 on July 4, 1776 — that's 25% of £14, e.g. at 7:05 p.m.! See www.example.com (NASA's) 🎉";
+    let speech = say(text);
+    check(text, &speech);
+    let words: Vec<&str> = speech.words.iter().map(|w| w.text.as_str()).collect();
+    assert_eq!(
+        words,
+        [
+            "Dr.",
+            "Smith",
+            "paid",
+            "$3.50",
+            "on",
+            "July",
+            "4,",
+            "1776 —",
+            "that's",
+            "25%",
+            "of",
+            "£14,",
+            "e.g.",
+            "at",
+            "7:05",
+            "p.m.!",
+            "See",
+            "www.example.com",
+            "(NASA's)"
+        ]
+    );
+    let length = |at: usize| speech.words[at].end - speech.words[at].start;
+    assert!(speech.words.iter().all(|w| w.end > w.start), "{:?}", speech.words);
+    assert!(length(3) > 3.0 * length(4), "three dollars and fifty cents take longer than on");
+    assert!(length(17) > 1.0, "an address is spelt");
+}
+
+#[test]
+fn the_same_request_gives_the_same_samples() {
+    let first = say("The same words, twice.");
+    say("Something else between them.");
+    assert_eq!(say("The same words, twice."), first);
+}
+
+#[test]
+fn speed_changes_the_length() {
+    let text = "This sentence is spoken at three speeds.";
+    let at = |speed| {
+        let speech = kokoro().speak(&SpeakRequest { speed, ..request(text) }, &NoControl).expect("it speaks");
+        check(text, &speech);
+        seconds(&speech)
+    };
+    let (slow, normal, fast) = (at(0.5), at(1.0), at(2.0));
+    assert!(slow > 1.5 * normal && normal > 1.4 * fast, "{slow} {normal} {fast}");
+}
+
+#[test]
+fn a_long_sentence_loses_no_word_and_gains_no_click() {
+    let text = "the wide river runs past seven quiet towns and under many old stone bridges ".repeat(9);
+    let speech = say(text.trim());
+    check(text.trim(), &speech);
+    assert_eq!(speech.words.len(), 9 * 14);
+    for word in &speech.words {
+        let length = word.end - word.start;
+        assert!((0.03..1.5).contains(&length), "{word:?}");
+    }
+    // A click is a step out of silence: within 2 ms of a pause nothing is loud.
+    let silent: Vec<usize> = speech
+        .samples
+        .chunks(24)
+        .enumerate()
+        .filter(|(_, c)| c.iter().all(|s| *s == 0.0))
+        .map(|(i, _)| i)
+        .collect();
+    assert!(silent.len() > 20, "the sentence takes more than one run, with a pause between");
+    for at in silent.windows(2).filter(|w| w[1] > w[0] + 1).flatten() {
+        let around = &speech.samples[at.saturating_sub(2) * 24..((at + 3) * 24).min(speech.samples.len())];
+        assert!(around.iter().all(|s| s.abs() < 0.02), "a click at {} ms", at);
+    }
+}
+
+#[test]
+fn paragraphs_pause_longer_than_sentences() {
+    let gap = |text: &str| {
+        let speech = say(text);
+        assert_eq!(speech.words.len(), 4);
+        check(text, &speech);
+        speech.words[2].start - speech.words[1].end
+    };
+    let (sentence, paragraph) = (gap("One thing. Another thing."), gap("One thing.\n\nAnother thing."));
+    assert!((0.2..0.8).contains(&sentence), "{sentence}");
+    assert!(paragraph > sentence + 0.2, "{paragraph} after {sentence}");
+}
+
+#[test]
+fn british_voices_speak_british() {
+    let mut kokoro = kokoro();
+    let mut length = |voice: &str| {
+        let request =
+            SpeakRequest { voice: voice.to_owned(), ..request("Number 1,042, schedule, Zyxworthy.") };
+        let speech = kokoro.speak(&request, &NoControl).expect("it speaks");
+        check(&request.text, &speech);
+        speech.words.len()
+    };
+    assert_eq!(length("bm_george"), 4);
+    assert_eq!(length("am_michael"), 4);
+}
+
+#[test]
+fn bad_requests_are_refused_with_what_to_do() {
+    let mut kokoro = kokoro();
+    let mut refused = |request: SpeakRequest, kind: ErrorKind, says: &str| {
+        let error = kokoro.speak(&request, &NoControl).expect_err("it is refused");
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    };
+    for text in ["", " \n ", "… — !?", "🎉👍🏽", "***"] {
+        refused(request(text), ErrorKind::InvalidRequest, "nothing to say");
+    }
+    refused(request("你好,世界"), ErrorKind::InvalidRequest, "read as English");
+    refused(request(&"word ".repeat(MOST_TEXT / 4)), ErrorKind::InvalidRequest, "split it");
+    for speed in [0.0, 0.49, 2.01, f32::NAN, f32::INFINITY, -1.0] {
+        refused(SpeakRequest { speed, ..request("Hello") }, ErrorKind::InvalidRequest, "0.5 to 2.0");
+    }
+    let voice = "af_haert".to_owned();
+    refused(SpeakRequest { voice, ..request("Hello") }, ErrorKind::UnknownModel, "af_heart");
+}
+
+/// Cancels at the given sentence and remembers what it was told.
+struct CancelAt(u64, Mutex<Vec<Progress>>);
+
+impl Control for CancelAt {
+    fn step(&self, progress: Progress) -> Verdict {
+        self.1.lock().expect("no test panics with it").push(progress);
+        if progress.done >= self.0 { Verdict::Cancel } else { Verdict::Continue }
+    }
+}
+
+#[test]
+fn a_long_text_can_be_cancelled_between_sentences() {
+    let control = CancelAt(2, Mutex::default());
+    let text = "Another short sentence. ".repeat(4000);
+    let error = kokoro().speak(&request(&text), &control).expect_err("it is cancelled");
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    let steps = control.1.into_inner().expect("no test panics with it");
+    assert!(steps.is_sorted_by_key(|p| p.done) && steps.len() < 40, "{steps:?}");
+    assert!(steps.iter().all(|p| p.total == Some(4000) && p.unit == "sentences"));
+}
+
+#[test]
+fn every_precision_tells_its_durations() {
+    for precision in ["fp16", "q8"] {
+        let path = file(&format!("kokoro-82m-{precision}/kokoro.onnx"));
+        let speech = open(&path, &file("kokoro-voices"))
+            .and_then(|mut kokoro| kokoro.speak(&request("Every word has its place."), &NoControl))
+            .expect("it speaks");
+        check("Every word has its place.", &speech);
+        assert!(speech.words.iter().all(|w| w.end > w.start));
+    }
+}
+
+#[test]
+fn missing_and_broken_files_are_named() {
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let kind =
+        |model: &Path, voices: &Path| open(model, voices).map(|_| ()).expect_err("it is refused").kind();
+    let (model, voices) = (file(MODEL), file("kokoro-voices"));
+    let absent = scratch.path().join("absent.onnx");
+    assert_eq!(kind(&absent, &voices), ErrorKind::ModelMissing);
+    assert_eq!(kind(&model, scratch.path()), ErrorKind::ModelMissing);
+
+    let garbage = scratch.path().join("garbage.onnx");
+    std::fs::write(&garbage, b"no graph").expect("it is written");
+    assert_eq!(kind(&garbage, &voices), ErrorKind::ModelCorrupt);
+    // A sound graph that is no Kokoro.
+    assert_eq!(kind(&file("g2p-en/oov.onnx"), &voices), ErrorKind::ModelCorrupt);
+
+    std::fs::write(scratch.path().join("af_heart.bin"), [0; 100]).expect("it is written");
+    let error = open(&file("kokoro-82m-q8/kokoro.onnx"), scratch.path())
+        .and_then(|mut kokoro| kokoro.speak(&request("Hello"), &NoControl))
+        .expect_err("it is refused");
+    assert_eq!(error.kind(), ErrorKind::ModelCorrupt);
 }

@@ -1,66 +1,156 @@
-//! The one edit that the published graph needs: its phoneme durations as a second output.
+//! The published graph, edited in memory on its way to ONNX Runtime; the file stays as it is.
 //!
-//! A protobuf message may be followed by further fields of itself; a parser merges them (Protocol
-//! Buffers encoding, "Last One Wins": embedded messages are merged, repeated fields concatenated). So
-//! the bytes of `ModelProto { graph { node { … } output { … } } }` after the bytes of the model add a
-//! node and an output without parsing 325 MB and without a converted copy on disk. The node casts to
-//! int64, so that the three precisions answer alike; ONNX Runtime infers the output's type from it.
+//! Two edits. The phoneme durations become a second output, so that word times come with the sound. And
+//! the weights stay where they are: each large tensor's bytes are replaced by their place in the file
+//! (ONNX external data: location, offset, length), so that what ONNX Runtime parses is 1 MB in place of
+//! 325, and the weights are mapped from the file, not copied (peak while loading fp32: 0.2 GB in place
+//! of 1.0 GB). Field numbers are those of `onnx.proto3` (ONNX 1.16).
+
+use super::wire::{Field, copy, delimited, fields, number};
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::Path;
 
 /// The value that holds how long each symbol lasts, in frames of [`FRAME_SAMPLES`]; it has the same name
 /// in the fp32, fp16 and q8 graphs.
 const CLIPPED: &str = "/encoder/Clip_output_0";
 
 /// The output that the edit adds: int64, one number a symbol.
-pub(crate) const DURATIONS: &str = "durations";
+pub(super) const DURATIONS: &str = "durations";
 
 /// Samples of one duration frame, at 24 kHz: 25 ms.
-pub(crate) const FRAME_SAMPLES: usize = 600;
+pub(super) const FRAME_SAMPLES: usize = 600;
 
-/// `TensorProto.DataType.INT64` and `AttributeProto.AttributeType.INT` in `onnx.proto3`.
-const INT64: u8 = 7;
-const ATTRIBUTE_INT: u8 = 2;
+/// Smaller tensors stay in the graph: ONNX Runtime reads shapes and constants from them while it loads.
+const LEAST_BYTES: u64 = 1024;
 
-/// Bytes that, appended to a serialised Kokoro graph, add the output [`DURATIONS`]. The field numbers
-/// are those of `onnx.proto3`.
-pub(crate) fn durations_output() -> Vec<u8> {
-    // AttributeProto: name = 1, i = 3 (varint), type = 20 (varint, so the key takes two bytes).
-    let to = [field(1, b"to"), vec![3 << 3, INT64], vec![0xa0, 0x01, ATTRIBUTE_INT]].concat();
-    // NodeProto: input = 1, output = 2, name = 3, op_type = 4, attribute = 5.
-    let node = [
-        field(1, CLIPPED.as_bytes()),
-        field(2, DURATIONS.as_bytes()),
-        field(3, b"durations_as_int64"),
-        field(4, b"Cast"),
-        field(5, &to),
-    ]
-    .concat();
-    // ValueInfoProto: name = 1. GraphProto: node = 1, output = 12. ModelProto: graph = 7.
-    let output = field(1, DURATIONS.as_bytes());
-    field(7, &[field(1, &node), field(12, &output)].concat())
+const MODEL_GRAPH: u64 = 7;
+const GRAPH_NODE: u64 = 1;
+const GRAPH_INITIALIZER: u64 = 5;
+const GRAPH_OUTPUT: u64 = 12;
+const TENSOR_RAW_DATA: u64 = 9;
+const TENSOR_EXTERNAL_DATA: u64 = 13;
+const TENSOR_DATA_LOCATION: u64 = 14;
+/// `TensorProto.DataLocation.EXTERNAL`, `TensorProto.DataType.INT64`, `AttributeProto.AttributeType.INT`.
+const EXTERNAL: u64 = 1;
+const INT64: u64 = 7;
+const ATTRIBUTE_INT: u64 = 2;
+
+/// The edited graph of the file at `path`, serialised. Its external data lies in the file of that name,
+/// in whatever directory the session is told.
+///
+/// # Errors
+/// `InvalidData` if the file is no protobuf message, and whatever the file answers.
+pub(super) fn edited(path: &Path) -> io::Result<Vec<u8>> {
+    let location = path.file_name().and_then(|name| name.to_str());
+    let location = location.ok_or_else(|| io::Error::other("the file's name is not UTF-8"))?;
+    let mut file = BufReader::new(File::open(path)?);
+    let length = file.get_ref().metadata()?.len();
+    let mut model = Vec::new();
+    for field in fields(&mut file, 0, length)? {
+        if field.number == MODEL_GRAPH && field.is_delimited {
+            let mut graph = without_weights(&mut file, field, location)?;
+            graph.extend(durations_output());
+            model.extend(delimited(MODEL_GRAPH, &graph));
+        } else {
+            copy(&mut file, field.start, field.end, &mut model)?;
+        }
+    }
+    Ok(model)
 }
 
-/// One length-delimited protobuf field (wire type 2); field numbers below 16.
-fn field(number: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![number << 3 | 2];
-    let mut length = payload.len();
-    while length >= 0x80 {
-        bytes.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
+/// A `GraphProto` whose large initialisers refer to the file.
+fn without_weights(file: &mut BufReader<File>, graph: Field, location: &str) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    for field in fields(file, graph.payload, graph.end)? {
+        if field.number == GRAPH_INITIALIZER && field.is_delimited {
+            out.extend(delimited(GRAPH_INITIALIZER, &tensor(file, field, location)?));
+        } else {
+            copy(file, field.start, field.end, &mut out)?;
+        }
     }
-    bytes.push(length as u8);
-    bytes.extend_from_slice(payload);
-    bytes
+    Ok(out)
+}
+
+/// A `TensorProto`, its raw data by reference if there is much of it.
+fn tensor(file: &mut BufReader<File>, tensor: Field, location: &str) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    for field in fields(file, tensor.payload, tensor.end)? {
+        let bytes = field.end - field.payload;
+        if field.number != TENSOR_RAW_DATA || bytes < LEAST_BYTES {
+            copy(file, field.start, field.end, &mut out)?;
+            continue;
+        }
+        let (offset, bytes) = (field.payload.to_string(), bytes.to_string());
+        for (key, value) in [("location", location), ("offset", &offset), ("length", &bytes)] {
+            // StringStringEntryProto: key = 1, value = 2.
+            let entry = [delimited(1, key.as_bytes()), delimited(2, value.as_bytes())].concat();
+            out.extend(delimited(TENSOR_EXTERNAL_DATA, &entry));
+        }
+        out.extend(number(TENSOR_DATA_LOCATION, EXTERNAL));
+    }
+    Ok(out)
+}
+
+/// Fields of a `GraphProto` that add the output [`DURATIONS`]: a cast, so that the three precisions
+/// answer alike, and its output, whose type ONNX Runtime infers.
+fn durations_output() -> Vec<u8> {
+    // AttributeProto: name = 1, i = 3, type = 20.
+    let to = [delimited(1, b"to"), number(3, INT64), number(20, ATTRIBUTE_INT)].concat();
+    // NodeProto: input = 1, output = 2, name = 3, op_type = 4, attribute = 5.
+    let node = [
+        delimited(1, CLIPPED.as_bytes()),
+        delimited(2, DURATIONS.as_bytes()),
+        delimited(3, b"durations_as_int64"),
+        delimited(4, b"Cast"),
+        delimited(5, &to),
+    ]
+    .concat();
+    // ValueInfoProto: name = 1.
+    let output = delimited(1, DURATIONS.as_bytes());
+    [delimited(GRAPH_NODE, &node), delimited(GRAPH_OUTPUT, &output)].concat()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A model of one node, one small and one large initialiser, each with a name (8) and raw data.
+    fn model() -> Vec<u8> {
+        let tensor = |name: &[u8], bytes: &[u8]| {
+            let tensor = [delimited(8, name), delimited(TENSOR_RAW_DATA, bytes)].concat();
+            delimited(GRAPH_INITIALIZER, &tensor)
+        };
+        let node = delimited(GRAPH_NODE, b"n");
+        let graph = [node, tensor(b"small", &[1; 8]), tensor(b"large", &[7; 5000])].concat();
+        [number(1, 9), delimited(MODEL_GRAPH, &graph)].concat()
+    }
+
     #[test]
-    fn encodes_lengths_as_varints() {
-        assert_eq!(field(7, b"ab"), [0x3a, 2, b'a', b'b']);
-        let long = field(1, &[0; 300]);
-        assert_eq!(long[..3], [0x0a, 0xac, 0x02]);
-        assert_eq!(long.len(), 303);
+    fn large_weights_stay_in_the_file_and_everything_else_is_kept() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("tiny.onnx");
+        let original = model();
+        std::fs::write(&path, &original).unwrap();
+        let edited = edited(&path).unwrap();
+        assert!(edited.len() < 400);
+        let has = |needle: &[u8]| edited.windows(needle.len()).any(|window| window == needle);
+        assert!(edited.starts_with(&number(1, 9)));
+        assert!(has(&[1; 8]) && has(b"small") && has(b"large") && has(b"tiny.onnx") && has(b"durations"));
+        assert!(!has(&[7; 8]));
+        // The place that is written down is where the bytes are.
+        let offset = original.windows(5000).position(|window| window == [7; 5000]).unwrap();
+        assert!(has(&delimited(2, offset.to_string().as_bytes())) && has(&delimited(2, b"5000")));
+    }
+
+    #[test]
+    fn a_cut_off_file_is_an_error() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("cut.onnx");
+        let whole = model();
+        for length in [1, 3, 20, whole.len() - 1] {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            assert!(edited(&path).is_err(), "{length} bytes");
+        }
     }
 }

@@ -5,41 +5,49 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{Tensor, TensorRef};
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
+/// Where ONNX Runtime looks for external data of a model that comes from memory
+/// (`onnxruntime_session_options_config_keys.h`).
+const WEIGHTS_DIRECTORY: &str = "session.model_external_initializers_file_folder_path";
+
 /// Numbers of a style vector.
-pub(crate) const STYLE: usize = 256;
+pub(super) const STYLE: usize = 256;
 
 /// What the model made of one run of symbols.
-pub(crate) struct Spoken {
+pub(super) struct Spoken {
     /// Mono samples at 24 kHz.
-    pub(crate) samples: Vec<f32>,
+    pub(super) samples: Vec<f32>,
     /// Samples that each symbol lasts, the padding at both ends included; they add up to the samples.
-    pub(crate) durations: Vec<usize>,
+    pub(super) durations: Vec<usize>,
 }
 
 /// The acoustic model.
-pub(crate) struct Acoustic {
+pub(super) struct Acoustic {
     session: Session,
 }
 
 impl Acoustic {
-    /// Loads the graph at `path` with its durations exposed.
-    pub(crate) fn open(path: &Path, threads: usize) -> Result<Self> {
-        let model = read_with_durations(path)?;
-        let session = builder(threads)?.commit_from_memory(&model).map_err(|e| unreadable(path, e))?;
-        let names: Vec<&str> = session.outputs().iter().map(|output| output.name()).collect();
-        if names != ["waveform", graph::DURATIONS] {
-            let message = format!("{} is not a Kokoro-82M graph: its outputs are {names:?}", path.display());
-            return Err(InferenceError::new(ErrorKind::ModelCorrupt, message));
+    /// Loads the graph at `path` with its durations exposed and its weights mapped from the file, which
+    /// must not change while this lives.
+    pub(super) fn open(path: &Path, threads: usize) -> Result<Self> {
+        if !path.is_file() {
+            return Err(missing(path));
         }
+        let corrupt = |error: Box<dyn std::error::Error + Send + Sync>| {
+            let message =
+                format!("{} is no graph of Kokoro-82M; run `reelsmith models verify`", path.display());
+            InferenceError::new(ErrorKind::ModelCorrupt, message).with_source(error)
+        };
+        let model = graph::edited(path).map_err(|e| corrupt(e.into()))?;
+        let directory = path.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
+        let mut builder = builder(threads, &[(WEIGHTS_DIRECTORY, &directory)])?;
+        let session = builder.commit_from_memory(&model).map_err(|e| corrupt(e.into()))?;
         Ok(Self { session })
     }
 
     /// Speaks `symbols` (0 at both ends) in `style` at `speed`.
-    pub(crate) fn run(&mut self, symbols: &[i64], style: &[f32], speed: f32) -> Result<Spoken> {
+    pub(super) fn run(&mut self, symbols: &[i64], style: &[f32], speed: f32) -> Result<Spoken> {
         let outputs = self
             .session
             .run(ort::inputs![
@@ -67,35 +75,21 @@ pub(crate) fn small(path: &Path) -> Result<Session> {
     if !path.is_file() {
         return Err(missing(path));
     }
-    builder(1)?.commit_from_file(path).map_err(|e| unreadable(path, e))
+    builder(1, &[])?.commit_from_file(path).map_err(|e| unreadable(path, e))
 }
 
-fn builder(threads: usize) -> Result<SessionBuilder> {
+fn builder(threads: usize, settings: &[(&str, &str)]) -> Result<SessionBuilder> {
     let environment = crate::runtime::environment()?;
     let options = || -> ort::Result<SessionBuilder> {
-        Ok(Session::builder(&environment)?
+        let mut builder = Session::builder(&environment)?
             .with_optimization_level(GraphOptimizationLevel::All)?
-            .with_intra_threads(threads)?)
+            .with_intra_threads(threads)?;
+        for (key, value) in settings {
+            builder = builder.with_config_entry(key, value)?;
+        }
+        Ok(builder)
     };
     options().map_err(failed)
-}
-
-fn read_with_durations(path: &Path) -> Result<Vec<u8>> {
-    let appended = graph::durations_output();
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = File::open(path)?;
-        let length = usize::try_from(file.metadata()?.len()).map_err(std::io::Error::other)?;
-        let mut bytes = Vec::with_capacity(length + appended.len());
-        file.read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let mut bytes = read().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => missing(path),
-        _ => InferenceError::new(ErrorKind::ModelCorrupt, format!("{} cannot be read", path.display()))
-            .with_source(error),
-    })?;
-    bytes.extend_from_slice(&appended);
-    Ok(bytes)
 }
 
 fn missing(path: &Path) -> InferenceError {

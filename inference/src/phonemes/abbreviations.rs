@@ -106,6 +106,7 @@ const ABBREVIATIONS: &[Abbreviation] = &[
     after("temp", "temperature"),
     after("a.k.a", "also known as"),
     free("aka", "also known as"),
+    free("Ctrl", "control"),
     free("w/", "with"),
     free("w/o", "without"),
     free("b/c", "because"),

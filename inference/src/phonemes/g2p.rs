@@ -44,6 +44,11 @@ impl EnglishG2p {
         Self { misaki: G2P::with_fallback(language, Some(Box::new(fallback))), net }
     }
 
+    /// The phonemes of letters that no lexicon can hold.
+    pub(crate) fn read(&self, letters: &str) -> Result<String> {
+        self.net.read(letters)
+    }
+
     /// Whether a lexicon holds `word` in exactly this spelling.
     pub(crate) fn knows(&self, word: &str) -> bool {
         let lexicon = &self.misaki.lexicon;

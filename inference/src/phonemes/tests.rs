@@ -87,6 +87,28 @@ proptest! {
     }
 }
 
+/// The lexicon's own code meets whatever the rules leave of a text.
+#[test]
+fn the_lexicon_takes_every_line() {
+    let g2p = misaki_rs::G2P::new(misaki_rs::Language::EnglishUS);
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(150));
+    let texts = prop_oneof![any::<String>(), provoking()];
+    runner
+        .run(&texts, |text| {
+            for line in all_lines(&text, Accent::Us) {
+                let (_, tokens) = g2p.g2p(&line.text).expect("no fallback that could fail");
+                let mut at = 0;
+                for token in tokens {
+                    let found = line.text[at..].find(token.text.as_str());
+                    prop_assert!(found.is_some(), "{:?} in {:?}", token.text, line.text);
+                    at += found.unwrap_or_default() + token.text.len();
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
 #[test]
 fn sentences_end_where_a_reader_ends_them() {
     for (text, count) in [
