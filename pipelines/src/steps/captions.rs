@@ -1,6 +1,6 @@
 //! Step `captions`: word times become cues, and cues become subtitle files.
 
-use super::looks::caption_style;
+use super::looks::Looks;
 use super::{recipe, schedule, spoken};
 use crate::engine::{Kept, StepContext, StepOutput};
 use crate::error::Result;
@@ -32,7 +32,7 @@ pub(crate) async fn run(short: &Short, context: &StepContext) -> Result<StepOutp
     context.progress(0, 1, "files")?;
     let (spoken, inputs) = spoken(context, short).await?;
     let words = schedule(short, &spoken).caption_words(&spoken);
-    let style = caption_style();
+    let style = Looks::new(short)?.captions()?;
     let cues: Vec<Cue> = cues(&words, &style);
     let fact = CaptionFact {
         spoken: words.iter().filter(|word| !word.text.trim().is_empty()).count(),

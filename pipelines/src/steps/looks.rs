@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::spec::Short;
 use reelsmith_media::captions::{CaptionStyle, SafeZone};
-use reelsmith_media::cards::{CardSpec, CardStyle, Motif, plan};
+use reelsmith_media::cards::{CardSpec, CardStyle, Motif, caption_accent, plan};
 
 /// The cards' style and motifs, settled from the whole script.
 pub(super) struct Looks<'a> {
@@ -52,6 +52,11 @@ impl<'a> Looks<'a> {
         }
     }
 
+    /// The captions' style: the spoken word has the accent of cards and cover.
+    pub(super) fn captions(&self) -> Result<CaptionStyle> {
+        Ok(CaptionStyle { accent: caption_accent(&self.style, self.short.seed)?, ..CaptionStyle::default() })
+    }
+
     /// What the scene's card shows.
     pub(super) fn motif(&self, scene: usize) -> &'static str {
         self.motifs[scene].name()
@@ -69,10 +74,6 @@ fn motifs(title: &str, texts: &[(&str, &str)], seed: u64) -> Vec<Motif> {
         }
     }
     motifs
-}
-
-pub(super) fn caption_style() -> CaptionStyle {
-    CaptionStyle::default()
 }
 
 /// The part of the frame that the platform leaves free.

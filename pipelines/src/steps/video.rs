@@ -1,6 +1,6 @@
 //! Step `video`: pictures in motion, titles, captions and sound become one file.
 
-use super::looks::{Looks, caption_style, frame, zone};
+use super::looks::{Looks, frame, zone};
 use super::{output, pictures, recipe, records};
 use crate::engine::{Kept, Reporter, StepContext, StepOutput};
 use crate::error::Result;
@@ -52,7 +52,7 @@ pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> 
     let parameters = json!({
         "preset": short.preset.name, "preset_version": short.preset.version, "seed": short.seed,
         "settings": format!("{settings:?}"), "crossfade_s": short.preset.video.crossfade_s,
-        "captions": caption_style(), "ffmpeg": parts.ffmpeg.version(),
+        "captions": Looks::new(short)?.captions()?, "ffmpeg": parts.ffmpeg.version(),
         "fonts": short.models.iter().filter(|m| m.role == "font").collect::<Vec<_>>(),
     });
     let work = Work {
@@ -124,7 +124,7 @@ impl Work {
             crossfade_frames: (self.short.preset.video.crossfade_s * f64::from(fps)).round() as u32,
             scenes: self.scenes(&mut fonts)?,
         };
-        let style = caption_style();
+        let style = Looks::new(&self.short)?.captions()?;
         let zone = zone(&self.short);
         let captions = Captions::render(&self.cues, &style, &mut fonts, zone, (width, height), fps)?;
         let progress = |done, total| reporter.tell(done, Some(total), "frames");
