@@ -51,7 +51,7 @@ fn prepared(cli: Cli, reporter: &mut Reporter) -> Outcome {
     // workflow engine's own errors are told by the step that failed.
     let usual = match cli.command {
         Command::Serve(_) => "info,duroxide=error,sqlx=warn",
-        _ => "warn,duroxide=off,sqlx=error",
+        _ => "warn,duroxide=off,sqlx=error,reelsmith_pipelines::engine=error",
     };
     logging::start(&config, usual, reporter.teller().bars())?;
     // Two TLS providers could be linked by dependencies; this names the one that is meant. A second

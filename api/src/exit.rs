@@ -79,3 +79,18 @@ impl std::error::Error for Failure {}
 
 /// What a command returns.
 pub type Outcome<T = ()> = Result<T, Failure>;
+
+/// Runs work that blocks on a thread for such work.
+///
+/// # Errors
+/// Those of the work, and a program that is shutting down.
+///
+/// # Panics
+/// As the work does.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(Failure::failed("the program is shutting down")),
+    }
+}

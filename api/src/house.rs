@@ -2,7 +2,7 @@
 //! directory.
 
 use crate::config::{BlobSettings, Config};
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Outcome, blocking};
 use crate::library::{Library, store_failure};
 use crate::lock::{Attempt, FolderLock, Owner};
 use crate::metrics::DeviceView;
@@ -70,15 +70,6 @@ impl DataOwner {
 pub async fn locate_ffmpeg(config: &Config) -> Outcome<Ffmpeg> {
     let (ffmpeg, ffprobe) = (config.tools.ffmpeg.clone(), config.tools.ffprobe.clone());
     blocking(move || Ffmpeg::locate(ffmpeg.as_deref(), ffprobe.as_deref()).map_err(Failure::failed)).await
-}
-
-/// Runs work that blocks on a thread for such work.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(Failure::failed("the program is shutting down")),
-    }
 }
 
 impl House {

@@ -114,6 +114,16 @@ impl Library {
         ids.iter().filter(absent).cloned().collect()
     }
 
+    /// Hashes those of `ids` that have changed since they were last found right. A damaged file is not
+    /// quietly replaced: whoever changed it should know. Reads whole files: not for an async thread.
+    ///
+    /// # Errors
+    /// Names the file, both hashes and the command that mends it.
+    pub fn check_changed(&self, ids: &[ModelId]) -> Outcome {
+        let changed = ids.iter().filter(|id| matches!(self.store.state(id), Ok(State::Unverified)));
+        changed.map(|id| self.store.ready(id).map(drop).map_err(store_failure)).collect()
+    }
+
     /// Refuses models whose licence forbids commercial use, where only others may be used.
     ///
     /// # Errors

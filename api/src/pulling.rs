@@ -1,7 +1,7 @@
 //! Fetching models while somebody watches: bars, lines or JSON from the store's events.
 
 use crate::config::layers::show_bytes;
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Outcome, blocking};
 use crate::library::{Library, store_failure};
 use crate::progress::{Style, Teller};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -39,6 +39,19 @@ pub async fn pull(
         }
         Err(error) => Err(store_failure(error)),
     }
+}
+
+/// Gets ready what a job needs: refuses what its licence forbids and what was damaged, fetches what is
+/// missing.
+///
+/// # Errors
+/// As [`pull`], and for a model that may not be used or differs from its recorded sha256.
+pub async fn provide(library: &Library, teller: &Teller, cancel: &CancellationToken) -> Outcome {
+    let needed = library.for_short();
+    library.check_licences(&needed)?;
+    let (here, ids) = (library.clone(), needed.clone());
+    blocking(move || here.check_changed(&ids)).await?;
+    pull(library, &needed, teller, cancel).await
 }
 
 /// Draws or writes one pull.

@@ -9,7 +9,7 @@ use crate::library::Library;
 use crate::near::did_you_mean;
 use crate::progress::Style;
 use crate::publish::OutputFolder;
-use crate::pulling::pull;
+use crate::pulling::provide;
 use futures::StreamExt;
 use reelsmith_pipelines::script::{self, Field, Music, limits};
 use reelsmith_pipelines::{Document, Files, JobId, ShortOptions, Submitted};
@@ -30,9 +30,7 @@ pub(super) async fn short(context: &mut Context, args: &Args) -> Outcome {
     check_names(&document, args, &library)?;
     locate_ffmpeg(&context.config).await?;
     let folder = OutputFolder::claim(&args.out)?;
-    let needed = library.for_short();
-    library.check_licences(&needed)?;
-    pull(&library, &needed, context.reporter.teller(), &context.cancel).await.map_err(resumable)?;
+    provide(&library, context.reporter.teller(), &context.cancel).await.map_err(resumable)?;
     let owner = own_data(context).await?;
     let house = House::open(&context.config, library, owner).await?;
     let outcome = make(context, &house, &document, args, &folder).await;
@@ -65,7 +63,8 @@ async fn make(
         JobState::Cancelled => return Err(Failure::cancelled(format!("cancelled; {RESUME}"))),
         _ => {
             let why = job.error.as_deref().unwrap_or("the job failed without a message");
-            return Err(Failure::failed(format!("{why}\n{RESUME}")));
+            let hint = if why.contains("same command") { String::new() } else { format!("\n{RESUME}") };
+            return Err(Failure::failed(format!("{why}{hint}")));
         }
     }
     let paths = publish(house, &job, folder).await?;

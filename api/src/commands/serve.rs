@@ -3,7 +3,7 @@
 use super::Context;
 use crate::exit::{Failure, Outcome};
 use crate::house::{DataOwner, House, locate_ffmpeg};
-use crate::pulling::pull;
+use crate::pulling::provide;
 use crate::routes::router;
 use crate::state::App;
 use crate::watch;
@@ -22,9 +22,7 @@ pub(super) async fn serve(context: &mut Context) -> Outcome {
     let listener = TcpListener::bind(config.server.listen).await.map_err(|e| {
         Failure::io(format!("listen on {}; choose another address with --listen", config.server.listen), &e)
     })?;
-    let needed = library.for_short();
-    library.check_licences(&needed)?;
-    pull(&library, &needed, context.reporter.teller(), &context.cancel).await?;
+    provide(&library, context.reporter.teller(), &context.cancel).await?;
     let house = House::open(&config, library, owner).await?;
     let app = App::new(house, config);
     watch::start(&app);

@@ -54,15 +54,15 @@ impl Picture {
         use image::codecs::png::{CompressionType, FilterType, PngEncoder};
         let failed = |error| MediaError::io(format!("write {}", path.display()), error);
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = crate::encode::temporary(dir, path).map_err(failed)?;
-        let mut writer = std::io::BufWriter::new(file.as_file_mut());
-        let encoder = PngEncoder::new_with_quality(&mut writer, CompressionType::Fast, FilterType::Adaptive);
+        // Encoded in memory, because the encoder keeps of a failed write only its words, and a full
+        // disk would not be told from anything else.
+        let mut bytes = Vec::new();
+        let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Adaptive);
         let colour = image::ExtendedColorType::Rgb8;
         image::ImageEncoder::write_image(encoder, &self.rgb, self.width, self.height, colour)
-            .map_err(into_io)
-            .and_then(|()| writer.flush())
-            .map_err(failed)?;
-        drop(writer);
+            .map_err(|error| failed(std::io::Error::other(error)))?;
+        let mut file = crate::encode::temporary(dir, path).map_err(failed)?;
+        file.write_all(&bytes).map_err(failed)?;
         crate::encode::publish(file, path).map_err(failed)
     }
 
@@ -117,13 +117,6 @@ impl Crop {
         let (width, height) = (side(wanted.0, own.0), side(wanted.1, own.1));
         let left = (own.0 as usize - width) / 2;
         Self { left, top: (own.1 as usize - height) / 2, width, height }
-    }
-}
-
-fn into_io(error: image::ImageError) -> std::io::Error {
-    match error {
-        image::ImageError::IoError(error) => error,
-        other => std::io::Error::other(other),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::events::{Event, StepKey};
 use crate::faults::Moment;
 use crate::runner::JobId;
 use futures::FutureExt;
-use reelsmith_storage::{Job, JobState, NewStep};
+use reelsmith_storage::{Job, JobState, NewStep, StorageError};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,13 +43,14 @@ pub(super) async fn carry_out(
     let _stop = token.clone().drop_guard();
     let outcome = match &step {
         Some(step) => perform(inner, &job, step, &token).await,
-        None => settle(inner, &job, instance).await,
+        None => settle(inner, &job, instance).await.map_err(Failed::Around),
     };
     match outcome {
         Ok(()) => Ok(String::new()),
         Err(_) if token.is_cancelled() => Err(STOPPED.into()),
-        Err(error) if is_infrastructure(error.kind()) => Err(error.to_string()),
-        Err(error) => {
+        Err(failed) if failed.is_infrastructure() => Err(failed.error().to_string()),
+        Err(failed) => {
+            let error = failed.error();
             let told = inner.fail(&job, &error.to_string()).await;
             inner.runs.end(&job, instance);
             told.map_err(|e| e.to_string())?;
@@ -58,9 +59,41 @@ pub(super) async fn carry_out(
     }
 }
 
-/// Failures of the rows themselves cannot be told to the rows: the run ends and the job is fed again.
-fn is_infrastructure(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Storage | ErrorKind::Interrupted | ErrorKind::Cancelled | ErrorKind::Conflict)
+/// Why an order was not carried out.
+enum Failed {
+    /// The step was given up after all its tries, which the rows were told.
+    Step(PipelineError),
+    /// The rows could not be read or written around it.
+    Around(PipelineError),
+}
+
+impl From<PipelineError> for Failed {
+    fn from(error: PipelineError) -> Self {
+        Self::Around(error)
+    }
+}
+
+impl From<StorageError> for Failed {
+    fn from(error: StorageError) -> Self {
+        Self::Around(error.into())
+    }
+}
+
+impl Failed {
+    fn error(&self) -> &PipelineError {
+        let (Self::Step(error) | Self::Around(error)) = self;
+        error
+    }
+
+    /// Failures of the rows themselves cannot be told to the rows: the run ends and the job is fed
+    /// again. So does one that was stopped.
+    fn is_infrastructure(&self) -> bool {
+        match self.error().kind() {
+            ErrorKind::Interrupted | ErrorKind::Cancelled | ErrorKind::Conflict => true,
+            ErrorKind::Storage => matches!(self, Self::Around(_)),
+            _ => false,
+        }
+    }
 }
 
 async fn settle(inner: &Arc<Inner>, id: &JobId, instance: &str) -> Result<()> {
@@ -71,7 +104,12 @@ async fn settle(inner: &Arc<Inner>, id: &JobId, instance: &str) -> Result<()> {
     Ok(())
 }
 
-async fn perform(inner: &Arc<Inner>, id: &JobId, step: &StepKey, token: &CancellationToken) -> Result<()> {
+async fn perform(
+    inner: &Arc<Inner>,
+    id: &JobId,
+    step: &StepKey,
+    token: &CancellationToken,
+) -> std::result::Result<(), Failed> {
     let job = inner.job(id).await?;
     if job.state == JobState::Queued {
         let state = JobState::Running;
@@ -87,21 +125,21 @@ async fn perform(inner: &Arc<Inner>, id: &JobId, step: &StepKey, token: &Cancell
         inner.hub.record(id, Event::StepStarted { step: step.clone(), attempt }).await?;
         let error = match attempt_once(inner, &job, id, step, token).await {
             Ok(seconds) => {
-                return inner.hub.record(id, Event::StepFinished { step: step.clone(), seconds }).await;
+                return Ok(inner.hub.record(id, Event::StepFinished { step: step.clone(), seconds }).await?);
             }
             Err(error) => error,
         };
         if token.is_cancelled() {
-            return Err(error);
+            return Err(Failed::Step(error));
         }
         let wait = next_try(&error, attempt);
         let retry_in = wait.map(|wait| wait.as_secs_f64());
         tracing::warn!(job = id.0, %step, %error, retry_in, "a step failed");
         let failed = Event::StepFailed { step: step.clone(), message: error.to_string(), retry_in };
         inner.hub.record(id, failed).await?;
-        let Some(wait) = wait else { return Err(error) };
+        let Some(wait) = wait else { return Err(Failed::Step(error)) };
         tokio::select! {
-            () = token.cancelled() => return Err(error),
+            () = token.cancelled() => return Err(Failed::Step(error)),
             () = tokio::time::sleep(wait) => {}
         }
     }

@@ -191,6 +191,31 @@ async fn a_failure_that_may_pass_is_tried_again_and_nothing_finished_is_redone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_cannot_store_its_work_fails_the_job_after_its_tries() {
+    let mut place = Place::new();
+    let hits = Arc::new(AtomicUsize::new(0));
+    let counted = hits.clone();
+    place.faults = Faults::new(move |point| match point.step.to_string() == "last" {
+        true if point.moment == Moment::Before => {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Err(PipelineError::new(ErrorKind::Storage, "the store does not answer"))
+        }
+        _ => Ok(()),
+    });
+    let mut config = place.config(2);
+    // Nobody feeds the job again meanwhile.
+    config.reconcile_every = Duration::from_secs(3600);
+    let engine = Engine::start(config, place.stores().await, vec![place.tiny.clone()]).await.unwrap();
+    let job = id("tiny-s");
+    engine.submit("tiny", &job, json!({})).await.unwrap();
+    let over = tokio::time::timeout(Duration::from_secs(60), engine.wait(&job)).await;
+    let over = over.expect("the job hangs").unwrap();
+    assert_eq!((over.state, over.error.as_deref()), (JobState::Failed, Some("the store does not answer")));
+    assert_eq!(hits.load(Ordering::SeqCst), 3);
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cancelling_stops_the_step_and_submitting_again_resumes() {
     let mut place = Place::new();
     let stuck = Arc::new(Notify::new());
