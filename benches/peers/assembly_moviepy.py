@@ -70,7 +70,7 @@ def main() -> None:
     music = AudioFileClip(str(workload / "music.wav")).with_effects([afx.MultiplyVolume(0.2)])
     video = CompositeVideoClip(clips, size=size).with_duration(seconds)
     video = video.with_audio(CompositeAudioClip([voice, music]).with_duration(seconds))
-    options = "-g 60 -bf 2 -profile:v high -pix_fmt yuv420p -movflags +faststart".split()
+    options = "-g 60 -bf 2 -profile:v high -pix_fmt yuv420p -x264-params sync-lookahead=0 -movflags +faststart".split()
     video.write_videofile(
         out, fps=fps, codec="libx264", preset=speed, bitrate="8000k", threads=2, audio_codec="aac",
         audio_bitrate="256k", ffmpeg_params=options, temp_audiofile=out + ".m4a", logger=None,

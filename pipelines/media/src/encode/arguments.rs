@@ -30,10 +30,12 @@ impl Encoder {
     fn options(self, speed: &str, bitrate: u64, threads: u32) -> Vec<OsString> {
         let (rate, threads) = (bitrate.to_string(), threads.to_string());
         match self {
-            // No -maxrate: with a buffer to keep to, x264's threads look at each other's progress,
-            // and the same frames give other bytes each time. Platforms encode anew what is uploaded.
+            // Two things make x264 (seen with 164 r3095) give other bytes for the same frames, because
+            // its threads look at each other's progress: a buffer to keep to, so no -maxrate (platforms
+            // encode anew what is uploaded); and its lookahead thread, so the lookahead is done in turn.
             Self::X264 => {
-                strings(&["-c:v", "libx264", "-preset", speed, "-threads", &threads, "-b:v", &rate])
+                let own = ["-c:v", "libx264", "-preset", speed, "-threads", &threads, "-b:v", &rate];
+                strings(&[&own[..], &["-x264-params", "sync-lookahead=0"]].concat())
             }
             Self::Nvenc => {
                 let peak = (bitrate * 3 / 2).to_string();
