@@ -18,13 +18,16 @@ pub fn read_back(media: &Path) -> String {
     heard["text"].as_str().expect("readback.py prints the text").to_owned()
 }
 
-/// Lower-case words without punctuation.
+/// Lower-case words without punctuation; numbers up to ten as digits and `%` as a word, since a recogniser writes
+/// either.
 pub fn words(text: &str) -> Vec<String> {
-    let plain: String = text
-        .chars()
-        .map(|c| if c.is_alphanumeric() || c == '\'' { c.to_ascii_lowercase() } else { ' ' })
-        .collect();
-    plain.split_whitespace().map(str::to_owned).collect()
+    const DIGITS: [&str; 11] =
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+    let text = text.replace('%', " percent ").to_lowercase();
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty());
+    let as_digits =
+        |word: &str| DIGITS.iter().position(|digit| *digit == word).map(|number| number.to_string());
+    words.map(|word| as_digits(word).unwrap_or_else(|| word.to_owned())).collect()
 }
 
 /// Word error rate: the least number of words to substitute, insert or delete, over the words of `reference`.

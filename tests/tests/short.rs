@@ -63,7 +63,8 @@ fn a_script_becomes_a_short() {
 /// The steps that were finished, from the stored events, which a second run tells again: a step that is redone is
 /// there twice.
 fn finished_steps(ended: &Ended) -> Vec<String> {
-    let events = ended.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a JSON object a line"));
+    let events =
+        ended.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a JSON object a line"));
     let finished = events.filter(|event| event["kind"] == "step_finished");
     let mut steps: Vec<_> = finished.map(|event| event["step"].to_string()).collect();
     assert!(!steps.is_empty(), "steps are told");
@@ -126,8 +127,7 @@ fn loudness_is_as_ordered(video: &Path) {
 
 fn words_are_heard(video: &Path) {
     let heard = speech::read_back(video);
-    let errors =
-        speech::word_error_rate(&speech::words(SPOKEN), &speech::words(&heard.replace('%', " percent")));
+    let errors = speech::word_error_rate(&speech::words(SPOKEN), &speech::words(&heard));
     assert!(errors < 0.05, "word error rate {errors:.3}: {heard}");
 }
 
