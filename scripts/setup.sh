@@ -11,6 +11,9 @@ have() { command -v "$1" >/dev/null 2>&1; }
 missing=()
 have ffmpeg && have ffprobe || missing+=(ffmpeg)
 have cc || missing+=(build-essential)
+# The job engine's SQL client links the system's OpenSSL.
+have pkg-config || missing+=(pkg-config)
+have pkg-config && pkg-config --exists openssl || missing+=(libssl-dev)
 # The package clients fetch models where the model hub cannot be reached.
 have npm || missing+=(npm)
 have python3 || missing+=(python3)
