@@ -55,7 +55,8 @@ impl Teller {
     /// A remark for a person; in JSON `{"kind":"note", …}`.
     pub fn note(&self, text: &str) {
         match self.style {
-            Style::Bars => self.bars.suspend(|| eprintln!("{text}")),
+            // A terminal that cannot be written to has nobody to tell.
+            Style::Bars => drop(self.bars.println(text)),
             Style::Plain => eprintln!("{text}"),
             Style::Json => lines::json(&json!({"kind": "note", "message": text})),
         }

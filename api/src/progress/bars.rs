@@ -27,7 +27,7 @@ impl Bars {
         }
         if let Event::StepFailed { step, message, retry_in } = event {
             let next = retry_in.map_or(String::new(), |s| format!(" (again in {s:.0} s)"));
-            self.multi.suspend(|| eprintln!("{step} failed: {message}{next}"));
+            let _ = self.multi.println(format!("{step} failed: {message}{next}"));
         }
         for index in changed {
             if let (Some(stage), Some(bar)) = (self.stages.stages.get(index), self.bars.get(index)) {
