@@ -5,7 +5,9 @@
 //! `benches/results`.
 
 mod assembly;
+mod captions;
 mod cpu;
+mod voice;
 
 use clap::{Parser, Subcommand};
 
@@ -23,11 +25,24 @@ enum Command {
     /// What `assembly` runs as our contender.
     #[command(hide = true)]
     AssemblyOurs(assembly::OursArgs),
+    /// Speed of the voice, against the kokoro-onnx package.
+    Voice(voice::Args),
+    /// What `voice` runs as our contender.
+    #[command(hide = true)]
+    VoiceOurs(voice::OursArgs),
+    /// Word error rate of the voice, read back by Whisper.
+    Words(voice::words::Args),
+    /// Error of the word times, against independent aligners.
+    Captions(captions::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Assembly(args) => assembly::run(&args),
         Command::AssemblyOurs(args) => assembly::run_ours(&args),
+        Command::Voice(args) => voice::run(&args),
+        Command::VoiceOurs(args) => voice::run_ours(&args),
+        Command::Words(args) => voice::words::run(&args),
+        Command::Captions(args) => captions::run(&args),
     }
 }

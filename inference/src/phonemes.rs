@@ -99,6 +99,17 @@ impl Phonemizer {
         Ok(symbols)
     }
 
+    /// What the model will read of `text`, in its own alphabet, a sentence a line.
+    pub(crate) fn transcribe(&mut self, text: &str, accent: Accent) -> Result<String> {
+        let document = Document::new(text);
+        let mut lines = Vec::with_capacity(document.sentences());
+        for index in 0..document.sentences() {
+            let symbols = self.sentence(&document, index, accent)?;
+            lines.push(symbols.iter().filter_map(|s| alphabet::symbol(s.number)).collect::<String>());
+        }
+        Ok(lines.join("\n"))
+    }
+
     fn g2p(&mut self, accent: Accent) -> Result<&EnglishG2p> {
         let (slot, path) = match accent {
             Accent::Us => (&mut self.us, self.oov.clone()),

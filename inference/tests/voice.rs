@@ -174,6 +174,18 @@ fn paragraphs_pause_longer_than_sentences() {
 }
 
 #[test]
+fn phonemes_follow_the_voice() {
+    let mut kokoro = kokoro();
+    let mut read = |text, voice| kokoro.phonemes(text, voice).expect("it reads");
+    assert_eq!(read("Hello, world. Yes!", "af_heart"), "həlˈO, wˈɜɹld.\njˈɛs!");
+    assert_eq!(read("Hello, world.", "bm_george"), "həlˈQ, wˈɜːld.");
+    assert_eq!(read("the FBI", "af_heart"), "ði ˌɛfbˌiˈI.");
+    // No lexicon holds it; the network reads it, and the possessive keeps its ending.
+    let unknown = read("Zyxworthy's", "af_heart");
+    assert!(unknown.contains('w') && unknown.ends_with("z."), "{unknown}");
+}
+
+#[test]
 fn british_voices_speak_british() {
     let mut kokoro = kokoro();
     let mut length = |voice: &str| {

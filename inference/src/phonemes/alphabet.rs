@@ -124,6 +124,11 @@ pub(crate) fn number(symbol: char) -> Option<u8> {
     ALPHABET.iter().find(|(c, _)| *c == symbol).map(|(_, n)| *n)
 }
 
+/// The symbol that `number` stands for; the padding and unused numbers are none.
+pub(crate) fn symbol(number: u8) -> Option<char> {
+    ALPHABET.iter().find(|(_, n)| *n == number).map(|(c, _)| *c)
+}
+
 /// Marks that the model reads as phrasing; they belong to no word.
 pub(crate) fn is_punctuation(symbol: char) -> bool {
     matches!(symbol, ';' | ':' | ',' | '.' | '!' | '?' | '—' | '…' | '"' | '(' | ')' | '“' | '”')
@@ -141,5 +146,7 @@ mod tests {
         assert!(seen.iter().all(|n| (1..178).contains(n)));
         assert_eq!(number('A'), Some(24));
         assert_eq!(number('❓'), None);
+        assert_eq!(symbol(24), Some('A'));
+        assert_eq!(symbol(0), None);
     }
 }

@@ -2,6 +2,7 @@
 //! [`super::oov`] for the words they lack.
 
 use super::oov::{OovFallback, OovNet};
+use misaki_rs::lexicon::PhonemeEntry;
 use misaki_rs::{G2P, Language};
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use std::ops::Range;
@@ -27,6 +28,9 @@ pub(crate) struct Sounded {
     pub(crate) spaced: bool,
 }
 
+/// Words that the lexicon has wrong: spelling, American, British.
+const CORRECTIONS: &[(&str, &str, &str)] = &[("Garcia", "ɡɑɹsˈiə", "ɡɑːsˈiːə"), ("Marie", "məɹˈi", "məɹˈiː")];
+
 /// Lexicons, rules and network of one accent. Takes some tens of megabytes.
 pub(crate) struct EnglishG2p {
     misaki: G2P,
@@ -41,7 +45,12 @@ impl EnglishG2p {
             Accent::Gb => Language::EnglishGB,
         };
         let fallback = OovFallback(Arc::clone(&net));
-        Self { misaki: G2P::with_fallback(language, Some(Box::new(fallback))), net }
+        let mut misaki = G2P::with_fallback(language, Some(Box::new(fallback)));
+        for (word, us, gb) in CORRECTIONS {
+            let phonemes = if accent == Accent::Us { us } else { gb };
+            misaki.lexicon.golds.insert((*word).to_owned(), PhonemeEntry::Simple((*phonemes).to_owned()));
+        }
+        Self { misaki, net }
     }
 
     /// The phonemes of letters that no lexicon can hold.

@@ -83,6 +83,23 @@ impl<'a> Context<'a> {
         matches!(previous.tail, "" | ".").then_some(previous.body.as_str())
     }
 
+    /// Whether a quantity that ends here tells what kind the next word is ("a $5 bill", "this 2 kg box"), given
+    /// the word `before` it; such a quantity stands in the singular.
+    fn is_attribute(&self, before: Option<&str>) -> bool {
+        const DETERMINERS: &[&str] =
+            &["a", "an", "another", "each", "every", "her", "his", "my", "that", "the", "this"];
+        const NO_NOUNS: &[&str] = &[
+            "a", "above", "after", "ago", "an", "and", "apart", "are", "as", "at", "away", "before", "below",
+            "between", "but", "by", "deep", "each", "every", "for", "from", "had", "has", "have", "he",
+            "high", "if", "in", "into", "is", "it", "later", "long", "more", "of", "off", "on", "or", "out",
+            "over", "per", "she", "so", "tall", "than", "that", "the", "they", "thick", "to", "under", "was",
+            "we", "were", "when", "which", "while", "wide", "will", "with", "you",
+        ];
+        let is_determined = before.is_some_and(|b| DETERMINERS.contains(&b.to_lowercase().as_str()));
+        let describes = |next: &str| next.starts_with(char::is_lowercase) && !NO_NOUNS.contains(&next);
+        is_determined && self.next().is_some_and(describes)
+    }
+
     /// The same place with another body: a part of the word, read by itself.
     fn part<T>(&self, body: &str, read: impl FnOnce(&Context<'_>) -> T) -> T {
         let alone = [Plain { lead: "", body: body.to_owned(), tail: "" }];

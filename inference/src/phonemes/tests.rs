@@ -120,6 +120,7 @@ fn sentences_end_where_a_reader_ends_them() {
         ("In the U.S. Army there are ranks.", 1),
         ("at 5 p.m. He left", 2),
         ("at 5 p.m. he left", 1),
+        ("from Mon., Jan. 5 to Wed., Jan. 7", 1),
         ("A title\n\nA paragraph", 2),
         ("a wrapped\nline", 1),
         ("No. 5 is alive. No. It is not.", 3),

@@ -135,11 +135,12 @@ pub(crate) fn sentences(words: &[Written<'_>]) -> Vec<Range<usize>> {
 
 /// Whether a sentence ends between these neighbours.
 fn ends_sentence(word: &Written<'_>, next: &Written<'_>) -> bool {
-    if word.tail.contains(['!', '?', '…']) || word.tail.contains("...") {
-        return !next.body.starts_with(char::is_lowercase);
-    }
-    if !word.tail.contains('.') || next.body.starts_with(char::is_lowercase) {
+    let marks = word.tail.trim_end_matches(|c: char| !",;:.!?…—–".contains(c));
+    if next.body.starts_with(char::is_lowercase) {
         return false;
     }
-    !super::abbreviations::continues(word.body, next.body)
+    if marks.ends_with(['!', '?', '…']) || marks.ends_with("...") {
+        return true;
+    }
+    marks.ends_with('.') && !super::abbreviations::continues(word.body, next.body)
 }

@@ -78,7 +78,7 @@ fn ordinals(context: &Context<'_>) -> Option<Vec<Say>> {
     Some(Say::words(ordinal(number, context.accent)))
 }
 
-/// Years, model numbers after a maker's name, and every other figure.
+/// Years, numbers that name a thing, and every other figure.
 fn number(context: &Context<'_>) -> Option<Vec<Say>> {
     let body = context.body();
     if !NUMBER.is_match(body) {
@@ -109,21 +109,21 @@ fn is_year(context: &Context<'_>) -> bool {
 }
 
 fn names_model(context: &Context<'_>) -> bool {
-    const MAKERS: &[&str] = &[
-        "Boeing",
-        "Airbus",
-        "RTX",
-        "GTX",
-        "Route",
-        "Highway",
-        "Interstate",
-        "Flight",
-        "Room",
-        "Core",
-        "Ryzen",
+    const NAMED: &[&str] = &[
+        "boeing",
+        "airbus",
+        "rtx",
+        "gtx",
+        "route",
+        "highway",
+        "interstate",
+        "flight",
+        "room",
+        "core",
+        "ryzen",
     ];
     let is_plain = context.body().bytes().all(|b| b.is_ascii_digit());
-    is_plain && context.previous().is_some_and(|p| MAKERS.contains(&p))
+    is_plain && context.previous().is_some_and(|p| NAMED.contains(&p.to_lowercase().as_str()))
 }
 
 /// How a number that names something is read: 747 "seven forty seven", 5070 "fifty seventy".

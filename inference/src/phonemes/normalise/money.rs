@@ -100,11 +100,7 @@ fn whole_and_cents(context: &Context<'_>, unit: &Currency, whole: &str, cents: &
 
 /// "a $5 bill": the amount tells what kind, and stands in the singular.
 fn is_adjective(context: &Context<'_>) -> bool {
-    context.previous().is_some_and(|p| matches!(p, "a" | "A" | "an" | "An" | "another" | "per"))
-        && context.next().is_some_and(|n| {
-            n.starts_with(char::is_lowercase)
-                && !matches!(n, "a" | "per" | "in" | "for" | "to" | "on" | "and" | "or")
-        })
+    context.is_attribute(context.previous())
 }
 
 /// The scale word after an amount carries the currency: "$3 million" is "three" "million dollars".
@@ -117,9 +113,7 @@ fn scale(context: &Context<'_>) -> Option<Vec<Say>> {
     let found = AMOUNT.captures(previous).filter(|f| f.get(6).is_none())?;
     let unit = currency(&found[2]);
     let before = context.at.checked_sub(2).map(|i| context.sentence[i].body.as_str());
-    let is_adjective = matches!(before, Some("a" | "A" | "an" | "another"))
-        && context.next().is_some_and(|n| n.starts_with(char::is_lowercase));
-    let name = if is_adjective { unit.one } else { unit.many };
+    let name = if context.is_attribute(before) { unit.one } else { unit.many };
     Some(Say::words(format!("{} {name}", body.to_lowercase())))
 }
 

@@ -194,9 +194,8 @@ fn measure(context: &Context<'_>) -> Option<Vec<Say>> {
 fn unit_alone(context: &Context<'_>) -> Option<Vec<Say>> {
     let (one, many) = unit_name(context.body()).filter(|_| follows_figure(context))?;
     let before = context.at.checked_sub(2).map(|i| context.sentence[i].body.as_str());
-    let is_adjective = matches!(before, Some("a" | "A" | "an" | "An"))
-        && context.next().is_some_and(|next| next.starts_with(char::is_lowercase));
-    Some(Say::words(if context.previous() == Some("1") || is_adjective { one } else { many }))
+    let is_one = context.previous() == Some("1") || context.is_attribute(before);
+    Some(Say::words(if is_one { one } else { many }))
 }
 
 fn follows_figure(context: &Context<'_>) -> bool {

@@ -1,0 +1,92 @@
+//! What the measurements of the voice share: the models, speech in files, results in files.
+
+use anyhow::{Context, Result, ensure};
+use reelsmith_inference::kokoro::Kokoro;
+use reelsmith_inference::runtime::load_onnxruntime;
+use reelsmith_inference_core::NoControl;
+use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where the models are and who speaks.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Models {
+    /// Directory of fetched models (`reelsmith models pull --set test`).
+    #[arg(long, default_value_os_t = default_models())]
+    pub(crate) models: PathBuf,
+    /// Python with the peers, as benches/peers/voice_setup.sh makes it.
+    #[arg(long, default_value = ".cache/bench-voice/bin/python")]
+    pub(crate) python: PathBuf,
+    /// Who speaks.
+    #[arg(long, default_value = "af_heart")]
+    pub(crate) voice: String,
+}
+
+fn default_models() -> PathBuf {
+    std::env::home_dir().unwrap_or_default().join(".cache/reelsmith/models")
+}
+
+impl Models {
+    /// The graph of a precision.
+    pub(crate) fn model(&self, precision: &str) -> PathBuf {
+        self.models.join(format!("kokoro-82m-{precision}/kokoro.onnx"))
+    }
+
+    /// Loads the voice.
+    pub(crate) fn open(&self, precision: &str, threads: usize) -> Result<Kokoro> {
+        load_onnxruntime(&self.models.join("onnxruntime/libonnxruntime.so"))?;
+        let oov = self.models.join("g2p-en/oov.onnx");
+        Ok(Kokoro::open(&self.model(precision), &self.models.join("kokoro-voices"), &oov, threads)?)
+    }
+
+    /// Speaks `texts` into `dir` as 000.f32, 001.f32 … for the scripts of benches/peers.
+    pub(crate) fn speak_all(
+        &self,
+        precision: &str,
+        voice: &str,
+        texts: &[&str],
+        dir: &Path,
+    ) -> Result<Vec<Speech>> {
+        let mut kokoro = self.open(precision, 2)?;
+        let mut all = Vec::with_capacity(texts.len());
+        for (at, text) in texts.iter().enumerate() {
+            let request = SpeakRequest { text: (*text).to_owned(), voice: voice.to_owned(), speed: 1.0 };
+            let speech = kokoro.speak(&request, &NoControl).with_context(|| format!("speak {text:?}"))?;
+            let bytes: Vec<u8> = speech.samples.iter().flat_map(|s| s.to_le_bytes()).collect();
+            std::fs::write(dir.join(format!("{at:03}.f32")), bytes)?;
+            all.push(speech);
+        }
+        Ok(all)
+    }
+
+    /// Runs a script of benches/peers and reads the JSON that it prints. Its first argument is the directory
+    /// of the recogniser's model.
+    pub(crate) fn script<T: serde::de::DeserializeOwned>(&self, script: &str, args: &[&Path]) -> Result<T> {
+        let mut command = Command::new(&self.python);
+        command.arg(Path::new("benches/peers").join(script));
+        command.arg(self.models.join("whisper-base-ct2")).args(args);
+        let output = command.output().with_context(|| {
+            format!("start {}; benches/peers/voice_setup.sh makes it", self.python.display())
+        })?;
+        ensure!(output.status.success(), "{script} failed:\n{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).with_context(|| format!("{script} printed no JSON"))
+    }
+}
+
+/// Writes `<name>.md` and `<name>.json` to `out`.
+pub(crate) fn write_results(out: &Path, name: &str, markdown: &str, raw: &impl Serialize) -> Result<()> {
+    std::fs::create_dir_all(out)?;
+    std::fs::write(out.join(format!("{name}.md")), markdown)?;
+    let json = serde_json::to_string_pretty(raw)? + "\n";
+    std::fs::write(out.join(format!("{name}.json")), json)
+        .with_context(|| format!("write to {}", out.display()))
+}
+
+/// The processor, for the head of a table.
+pub(crate) fn machine() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{}, {cores} cores", model.trim_start_matches([' ', '\t', ':']))
+}
