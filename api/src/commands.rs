@@ -79,7 +79,7 @@ async fn dispatch(command: Command, config: Config, reporter: &mut Reporter) -> 
         Command::Serve(_) => serve::serve(&mut context).await,
         Command::Models(command) => models::run(&mut context, command).await,
         Command::Doctor(args) => doctor::run(&context, args.json).await,
-        Command::Presets(command) => lists::presets(command),
+        Command::Presets(command) => lists::presets(&context, command),
         Command::Voices(command) => lists::voices(&context, command),
     };
     context.reporter.settle();

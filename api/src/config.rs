@@ -258,6 +258,11 @@ impl Config {
         self.data_dir.join("blobs")
     }
 
+    /// Preset files of the user, beside the built-in ones.
+    pub fn user_presets(&self) -> PathBuf {
+        self.data_dir.join("presets")
+    }
+
     /// Catalogue files of the user, beside the built-in ones.
     pub fn user_models(&self) -> PathBuf {
         self.data_dir.join("catalogue")

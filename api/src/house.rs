@@ -90,7 +90,7 @@ impl House {
             scheduler: scheduler.clone(),
             ffmpeg: ffmpeg.clone(),
             fonts,
-            presets: presets()?,
+            presets: presets(config)?,
             speaker: speaker(&library),
             models: library.facts(&library.for_short()),
             versions: Versions {
@@ -180,12 +180,13 @@ fn speaker(library: &Library) -> Speaker {
     }
 }
 
-/// The presets there are.
+/// The presets there are: the built-in ones and the user's own.
 ///
 /// # Errors
 /// One of them is invalid.
-pub fn presets() -> Outcome<Presets> {
-    Presets::load(None).map_err(pipeline_failure)
+pub fn presets(config: &Config) -> Outcome<Presets> {
+    let own = config.user_presets();
+    Presets::load(own.is_dir().then_some(own.as_path())).map_err(pipeline_failure)
 }
 
 fn blob_config(config: &Config) -> BlobConfig {

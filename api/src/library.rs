@@ -120,8 +120,8 @@ impl Library {
     /// # Errors
     /// Names the file, both hashes and the command that mends it.
     pub fn check_changed(&self, ids: &[ModelId]) -> Outcome {
-        let changed = ids.iter().filter(|id| matches!(self.store.state(id), Ok(State::Unverified)));
-        changed.map(|id| self.store.ready(id).map(drop).map_err(store_failure)).collect()
+        let mut changed = ids.iter().filter(|id| matches!(self.store.state(id), Ok(State::Unverified)));
+        changed.try_for_each(|id| self.store.ready(id).map(drop).map_err(store_failure))
     }
 
     /// Refuses models whose licence forbids commercial use, where only others may be used.

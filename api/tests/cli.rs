@@ -120,6 +120,22 @@ fn lists_come_as_tables_and_as_json() {
 }
 
 #[test]
+fn a_preset_of_the_users_own_is_a_file() {
+    let home = Home::new();
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("../presets/tiktok.toml");
+    let own =
+        std::fs::read_to_string(built_in).expect("readable").replace("name = \"tiktok\"", "name = \"reels\"");
+    std::fs::create_dir_all(home.path("data/presets")).expect("folder");
+    home.write("data/presets/reels.toml", &own);
+    let presets = home.run(&["--data-dir", "data", "presets", "list", "--json"]).json();
+    let named: Vec<&str> =
+        presets.as_array().expect("a list").iter().filter_map(|p| p["name"].as_str()).collect();
+    assert!(named.contains(&"reels") && named.contains(&"tiktok"), "{named:?}");
+    home.write("data/presets/reels.toml", "name = 3");
+    home.run(&["--data-dir", "data", "presets", "list"]).refused(2, &["reels.toml"]);
+}
+
+#[test]
 fn unknown_names_are_told_with_the_near_ones() {
     let home = Home::new();
     home.write("a.md", SCRIPT);

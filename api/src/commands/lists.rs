@@ -7,9 +7,9 @@ use crate::house::{DEFAULT_VOICE, presets as all_presets};
 use serde_json::json;
 
 /// Lists the presets with the rules that matter to a writer.
-pub(super) fn presets(command: Presets) -> Outcome {
+pub(super) fn presets(context: &Context, command: Presets) -> Outcome {
     let Presets::List { json } = command;
-    let presets = all_presets()?;
+    let presets = all_presets(&context.config)?;
     if json {
         let all: Vec<_> = presets.iter().collect();
         print(json!(all));

@@ -12,7 +12,7 @@ use crate::publish::OutputFolder;
 use crate::pulling::provide;
 use futures::StreamExt;
 use reelsmith_pipelines::script::{self, Field, Music, limits};
-use reelsmith_pipelines::{Document, Files, JobId, ShortOptions, Submitted};
+use reelsmith_pipelines::{Document, Files, JobId, Presets, ShortOptions, Submitted};
 use reelsmith_storage::{Artifact, Job, JobState};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ const WAIT_STEP: Duration = Duration::from_millis(200);
 pub(super) async fn short(context: &mut Context, args: &Args) -> Outcome {
     let document = read_script(&args.script)?;
     let library = context.library()?;
-    check_names(&document, args, &library)?;
+    check_names(&document, args, &library, &presets(&context.config)?)?;
     locate_ffmpeg(&context.config).await?;
     let folder = OutputFolder::claim(&args.out)?;
     provide(&library, context.reporter.teller(), &context.cancel).await.map_err(resumable)?;
@@ -88,9 +88,9 @@ fn read_script(path: &Path) -> Outcome<Document> {
 }
 
 /// Names that do not exist are told before anything is fetched or loaded.
-fn check_names(document: &Document, args: &Args, library: &Library) -> Outcome {
+fn check_names(document: &Document, args: &Args, library: &Library, presets: &Presets) -> Outcome {
     if let Some(name) = args.preset.as_ref().or(document.script.preset.as_ref()) {
-        presets()?.get(name).map_err(|error| match args.preset {
+        presets.get(name).map_err(|error| match args.preset {
             Some(_) => pipeline_failure(error),
             None => Failure::usage(document.error(Field::Preset, error.to_string(), "a preset's name")),
         })?;
