@@ -10,7 +10,7 @@ mod report;
 mod stills;
 mod workload;
 
-pub use ours::{OursArgs, run_ours};
+pub(crate) use ours::{OursArgs, run_ours};
 
 use crate::cpu::Cost;
 use anyhow::{Context, Result, ensure};
@@ -19,25 +19,25 @@ use reelsmith_media::ffmpeg::Ffmpeg;
 use std::path::PathBuf;
 
 /// Frame width in pixels.
-pub const WIDTH: u32 = 1080;
+pub(crate) const WIDTH: u32 = 1080;
 /// Frame height in pixels.
-pub const HEIGHT: u32 = 1920;
+pub(crate) const HEIGHT: u32 = 1920;
 /// Frames a second.
-pub const FPS: u32 = 30;
+pub(crate) const FPS: u32 = 30;
 /// Frames of a crossfade: half a second.
-pub const CROSSFADE: u32 = 15;
+pub(crate) const CROSSFADE: u32 = 15;
 /// Frames of each of the six scenes: five seconds.
-pub const SCENE: u32 = 150;
+pub(crate) const SCENE: u32 = 150;
 /// Scenes of the video.
-pub const SCENES: usize = 6;
+pub(crate) const SCENES: usize = 6;
 /// Bits a second of the video.
-pub const BITRATE: u64 = 8_000_000;
+pub(crate) const BITRATE: u64 = 8_000_000;
 /// Encoder threads of every contender.
-pub const THREADS: u32 = 2;
+pub(crate) const THREADS: u32 = 2;
 
 /// How to measure.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Rounds; in each every contender runs once.
     #[arg(long, default_value_t = 5)]
     runs: usize,
@@ -65,7 +65,7 @@ pub struct Args {
 ///
 /// # Errors
 /// If a tool is missing, a contender fails, or its file is not what was ordered.
-pub fn run(args: &Args) -> Result<()> {
+pub(crate) fn run(args: &Args) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let dir = args.keep.as_deref().unwrap_or(scratch.path());
     let ffmpeg = Ffmpeg::locate(None, None)?;

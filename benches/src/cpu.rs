@@ -7,20 +7,20 @@ use std::time::Instant;
 
 /// What a program cost, with its children.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Cost {
+pub(crate) struct Cost {
     /// User CPU seconds.
-    pub user: f64,
+    pub(crate) user: f64,
     /// System CPU seconds.
-    pub system: f64,
+    pub(crate) system: f64,
     /// Wall-clock seconds.
-    pub wall: f64,
+    pub(crate) wall: f64,
     /// Peak resident memory of its largest process, in bytes.
-    pub peak_bytes: u64,
+    pub(crate) peak_bytes: u64,
 }
 
 impl Cost {
     /// User and system time together.
-    pub fn cpu(&self) -> f64 {
+    pub(crate) fn cpu(&self) -> f64 {
         self.user + self.system
     }
 }
@@ -29,7 +29,7 @@ impl Cost {
 ///
 /// # Errors
 /// If it cannot be started or fails; its error output goes to ours.
-pub fn measure(command: &mut Command) -> Result<Cost> {
+pub(crate) fn measure(command: &mut Command) -> Result<Cost> {
     let start = Instant::now();
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
     let child = child.with_context(|| format!("start {:?}", command.get_program()))?;
@@ -55,7 +55,7 @@ pub fn measure(command: &mut Command) -> Result<Cost> {
 }
 
 /// CPU seconds that this process and its ended children have taken so far.
-pub fn own_seconds() -> f64 {
+pub(crate) fn own_seconds() -> f64 {
     let of = |who| {
         // SAFETY: all-zero bytes are a valid `rusage`, and the pointer is to a live variable.
         let usage = unsafe {

@@ -13,7 +13,7 @@ use std::process::Command;
 
 /// A way to make the video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Contender {
+pub(crate) enum Contender {
     /// Encoding finished frames: what no other can be cheaper than.
     Floor,
     /// Reelsmith.
@@ -26,10 +26,10 @@ pub enum Contender {
 
 impl Contender {
     /// In the order of a round.
-    pub const ALL: [Self; 4] = [Self::Floor, Self::Ours, Self::FilterGraph, Self::MoviePy];
+    pub(crate) const ALL: [Self; 4] = [Self::Floor, Self::Ours, Self::FilterGraph, Self::MoviePy];
 
     /// As the table calls it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor: x264, finished frames",
             Self::Ours => "Reelsmith",
@@ -49,27 +49,27 @@ impl Contender {
 }
 
 /// What all contenders share.
-pub struct Contest<'a> {
+pub(crate) struct Contest<'a> {
     /// The prepared workload; results go there too.
-    pub dir: &'a Path,
+    pub(crate) dir: &'a Path,
     /// The ffmpeg of all.
-    pub ffmpeg: &'a Ffmpeg,
+    pub(crate) ffmpeg: &'a Ffmpeg,
     /// x264 speed.
-    pub speed: &'a str,
+    pub(crate) speed: &'a str,
     /// Font file.
-    pub font: &'a Path,
+    pub(crate) font: &'a Path,
     /// Python with MoviePy.
-    pub python: &'a Path,
+    pub(crate) python: &'a Path,
 }
 
 impl Contest<'_> {
     /// Where a contender's video goes.
-    pub fn out(&self, contender: Contender) -> PathBuf {
+    pub(crate) fn out(&self, contender: Contender) -> PathBuf {
         self.dir.join(contender.file())
     }
 
     /// Makes the frames and the sound that the floor encodes.
-    pub fn prepare_floor(&self) -> Result<()> {
+    pub(crate) fn prepare_floor(&self) -> Result<()> {
         let frames = self.dir.join("frames.yuv");
         measure(self.ours()?.arg("--dump").arg(&frames))?;
         let size = u64::from(WIDTH) * u64::from(HEIGHT) * 3 / 2 * u64::from(SCENE) * SCENES as u64;
@@ -78,7 +78,7 @@ impl Contest<'_> {
     }
 
     /// Runs one and checks that it made the whole video.
-    pub fn run(&self, contender: Contender) -> Result<Cost> {
+    pub(crate) fn run(&self, contender: Contender) -> Result<Cost> {
         let mut command = match contender {
             Contender::Floor => self.floor(),
             Contender::Ours => self.ours()?,

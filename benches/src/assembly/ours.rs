@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 /// What to make of a prepared workload.
 #[derive(Debug, clap::Args)]
-pub struct OursArgs {
+pub(crate) struct OursArgs {
     /// The prepared workload.
     #[arg(long)]
     dir: PathBuf,
@@ -39,7 +39,7 @@ pub struct OursArgs {
 }
 
 /// The encoder settings that every contender uses.
-pub fn settings(speed: &str) -> VideoSettings {
+pub(crate) fn settings(speed: &str) -> VideoSettings {
     VideoSettings {
         width: WIDTH,
         height: HEIGHT,
@@ -55,7 +55,7 @@ pub fn settings(speed: &str) -> VideoSettings {
 ///
 /// # Errors
 /// If anything fails.
-pub fn run_ours(args: &OursArgs) -> Result<()> {
+pub(crate) fn run_ours(args: &OursArgs) -> Result<()> {
     let ffmpeg = Ffmpeg::locate(None, None)?;
     let timeline = timeline(&args.dir);
     let captions = captions(&args.font)?;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// The outcome of a contest.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     machine: String,
     ffmpeg: String,
     speed: String,
@@ -30,7 +30,7 @@ struct Row {
 impl Report {
     /// Sums up what was measured. `costs` are in the order in which they ran, each round beginning
     /// with the floor.
-    pub fn new(contest: &Contest<'_>, costs: &[(Contender, Cost)]) -> Result<Self> {
+    pub(crate) fn new(contest: &Contest<'_>, costs: &[(Contender, Cost)]) -> Result<Self> {
         let rows = Contender::ALL.into_iter().filter_map(|contender| row(contender, costs)).collect();
         let sound = std::fs::read_to_string(contest.dir.join("ours-sound-seconds.txt"))?;
         Ok(Self {
@@ -44,7 +44,7 @@ impl Report {
     }
 
     /// The table with what is needed to judge it.
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let mut text = format!(
             "30 s, 1080x1920@30, 6 stills in motion, 0.5 s crossfades, word captions, narration over ducked \
              music, x264 `{}` at {} Mbit/s, {THREADS} threads. CPU is user and system time of all processes; \
@@ -75,7 +75,7 @@ impl Report {
     }
 
     /// Writes `assembly.md` and `assembly.json`, with the speed in the name unless it is `veryfast`.
-    pub fn write(&self, dir: &Path) -> Result<()> {
+    pub(crate) fn write(&self, dir: &Path) -> Result<()> {
         std::fs::create_dir_all(dir)?;
         let name =
             if self.speed == "veryfast" { "assembly".into() } else { format!("assembly-{}", self.speed) };

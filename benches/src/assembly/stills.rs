@@ -9,9 +9,9 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use reelsmith_media::picture::Picture;
 
 /// Width of a still: one and a half frames, as photographs are larger than what they fill.
-pub const WIDTH: u32 = 1620;
+pub(crate) const WIDTH: u32 = 1620;
 /// Height of a still.
-pub const HEIGHT: u32 = 2880;
+pub(crate) const HEIGHT: u32 = 2880;
 
 struct Disc {
     x: f32,
@@ -22,12 +22,17 @@ struct Disc {
 }
 
 /// The still of scene `seed`.
-pub fn still(seed: u64) -> Picture {
+pub(crate) fn still(seed: u64) -> Picture {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut draw = move || random.next_u32() as f32 / u32::MAX as f32;
     let palette: Vec<[f32; 3]> = (0..5).map(|_| [draw(), draw(), draw()].map(|v| 30.0 + 190.0 * v)).collect();
-    let mut pixels = vec![[0.0f32; 3]; (WIDTH * HEIGHT) as usize];
-    for _ in 0..6000 {
+    // What no leaf covers is a sky: a gradient from the first colour to the second.
+    let sky = |y: u32| {
+        let t = y as f32 / HEIGHT as f32;
+        std::array::from_fn(|c| palette[0][c] * (1.0 - t) + palette[1][c] * t)
+    };
+    let mut pixels: Vec<[f32; 3]> = (0..WIDTH * HEIGHT).map(|index| sky(index / WIDTH)).collect();
+    for _ in 0..3000 {
         paint(&mut pixels, &disc(&mut draw, &palette));
     }
     let rgb = pixels.iter().enumerate().flat_map(|(index, rgb)| finish(seed as u32, index as u32, *rgb));

@@ -16,20 +16,20 @@ const TEXT: &str = "Every photograph begins with light that left the sun eight m
     Look closely at the edges: that is where the light decided which way to go.";
 
 /// Letters of a caption, in pixels.
-pub const FONT_SIZE: u32 = 92;
+pub(crate) const FONT_SIZE: u32 = 92;
 
 /// Seconds of the video.
-pub fn seconds() -> f64 {
+pub(crate) fn seconds() -> f64 {
     f64::from(SCENE) * SCENES as f64 / f64::from(FPS)
 }
 
 /// The still of a scene.
-pub fn still_path(dir: &Path, scene: usize) -> PathBuf {
+pub(crate) fn still_path(dir: &Path, scene: usize) -> PathBuf {
     dir.join(format!("still-{scene}.png"))
 }
 
 /// The words, evenly spoken over the video but for a rest after each full stop.
-pub fn words() -> Vec<CaptionWord> {
+pub(crate) fn words() -> Vec<CaptionWord> {
     let words: Vec<&str> = TEXT.split_whitespace().collect();
     let weight = |word: &str| if word.ends_with('.') { 1.8 } else { 0.5 + 0.1 * word.len() as f64 };
     let total: f64 = words.iter().map(|word| weight(word)).sum();
@@ -47,7 +47,7 @@ pub fn words() -> Vec<CaptionWord> {
 }
 
 /// Writes everything into `dir`.
-pub fn prepare(dir: &Path, font: &Path) -> Result<()> {
+pub(crate) fn prepare(dir: &Path, font: &Path) -> Result<()> {
     std::fs::create_dir_all(dir)?;
     for scene in 0..SCENES {
         let path = still_path(dir, scene);
@@ -109,8 +109,7 @@ fn group_json(group: &[CaptionWord]) -> serde_json::Value {
 
 /// The captions for ffmpeg's `ass` filter: one event a word, in which that word is coloured.
 fn subtitles(font: &Path) -> Result<String> {
-    let family = font.file_stem().and_then(|stem| stem.to_str()).context("the font's file needs a name")?;
-    let family = family.split('_').next().unwrap_or(family);
+    let family = family(font).context("the font's file needs a name")?;
     let mut text = format!(
         "[Script Info]\nScriptType: v4.00+\nPlayResX: {WIDTH}\nPlayResY: {HEIGHT}\nYCbCr Matrix: TV.709\n\n\
          [V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour, OutlineColour, BackColour, Bold, \
@@ -134,6 +133,14 @@ fn subtitles(font: &Path) -> Result<String> {
         }
     }
     Ok(text)
+}
+
+/// The name by which libass finds a face: `Montserrat_800ExtraBold.ttf` is "Montserrat ExtraBold".
+fn family(font: &Path) -> Option<String> {
+    let stem = font.file_stem()?.to_str()?;
+    let (family, style) = stem.split_once('_').unwrap_or((stem, ""));
+    let style = style.trim_start_matches(|c: char| c.is_ascii_digit());
+    Some(format!("{family} {style}").trim().to_owned())
 }
 
 fn clock(seconds: f64) -> String {
