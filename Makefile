@@ -24,7 +24,8 @@ test: setup-test ## Run every test; needs no GPU and no server.
 
 bench: setup-test ## Measure against peers and print the tables of benches/results/.
 	cargo build --release --package reelsmith
-	cargo run --quiet --release --package reelsmith-benches -- all
+	cargo build --release --package reelsmith-benches
+	for bench in assembly voice words captions; do cargo run --quiet --release --package reelsmith-benches -- $$bench; done
 
 check: ## Formatting and lints, as CI runs them.
 	cargo fmt --all --check
