@@ -269,7 +269,7 @@ fn missing_and_broken_files_are_named() {
     assert_eq!(kind(&file("g2p-en/oov.onnx"), &voices), ErrorKind::ModelCorrupt);
 
     std::fs::write(scratch.path().join("af_heart.bin"), [0; 100]).expect("it is written");
-    let error = open(&file("kokoro-82m-q8/kokoro.onnx"), scratch.path())
+    let error = open(&model, scratch.path())
         .and_then(|mut kokoro| kokoro.speak(&request("Hello"), &NoControl))
         .expect_err("it is refused");
     assert_eq!(error.kind(), ErrorKind::ModelCorrupt);
