@@ -1,10 +1,11 @@
 //! Encodes a timeline to an MP4 file that is trusted only after it was examined.
 //!
-//! This thread renders into five recycled frames; one other thread writes finished frames to
-//! ffmpeg's input. ffmpeg writes a temporary file beside the final one, which is renamed only when
+//! This thread renders into six recycled frames; one other thread sends finished frames to ffmpeg's
+//! input. ffmpeg writes a temporary file beside the final one, which is renamed only when
 //! ffmpeg succeeded and the probe agrees.
 
 mod arguments;
+mod pipe;
 mod publish;
 
 pub use arguments::{Encoder, VideoSettings};
@@ -16,15 +17,17 @@ use crate::probe::{Expected, Probe, check, probe};
 use crate::timeline::Timeline;
 use crate::yuv::Yuv420;
 use crate::{MediaError, OnProgress, Result};
-use std::io::Write;
+use pipe::Frames;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::process::ChildStdin;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// Frames that wait to be written while others are rendered.
+/// Frames that wait to be sent while others are rendered.
 const QUEUE: usize = 4;
+
+/// Those, the one that is rendered, and the one that is sent or still in the pipe.
+const BUFFERS: usize = QUEUE + 2;
 
 /// How often the order to stop is asked for while ffmpeg is busy.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -73,27 +76,27 @@ fn feed(
     total: u64,
     progress: OnProgress<'_>,
 ) -> Result<()> {
-    let stdin = child.take_stdin();
-    enlarge(&stdin);
+    let input = Frames::new(child.take_stdin());
     let (ready, to_write) = sync_channel(QUEUE);
-    let (written, free) = sync_channel(QUEUE + 1);
-    for _ in 0..=QUEUE {
+    let (written, free) = sync_channel(BUFFERS);
+    for _ in 0..BUFFERS {
         written.send(compositor.buffer()).expect("the channel has room for every buffer");
     }
     std::thread::scope(|scope| {
-        let writer = scope.spawn(move || write_frames(stdin, to_write, written));
+        let writer = scope.spawn(move || input.send_all(to_write, written));
         let rendered = render_all(&mut compositor, &child, total, progress, (ready, free));
         if rendered.is_err() {
             // The writer may be waiting for a child that does not read; its death sets it free.
             child.kill();
         }
         rendered?;
-        // A failed write means that the child has ended, and its own words say why.
-        let all_written = writer.join().is_ok_and(|written| written.is_ok());
+        // A failed write means that the child has ended, and its own words say why. The frame that may
+        // still be in the pipe is kept until then.
+        let last = writer.join().ok().and_then(|written| written.ok());
         child.wait_with(|frames| progress(frames.min(total), total))?;
-        match all_written {
-            true => Ok(()),
-            false => Err(MediaError::new(
+        match last {
+            Some(_) => Ok(()),
+            None => Err(MediaError::new(
                 crate::ErrorKind::ToolFailed,
                 "ffmpeg stopped reading before the last frame; run the same command again",
             )),
@@ -131,30 +134,4 @@ fn render_all(
         }
     }
     Ok(())
-}
-
-/// Writes whole frames until there are no more or the child ends; then closes its input.
-fn write_frames(
-    mut stdin: ChildStdin,
-    ready: Receiver<Yuv420>,
-    free: SyncSender<Yuv420>,
-) -> std::io::Result<()> {
-    for frame in ready {
-        stdin.write_all(frame.as_bytes())?;
-        // Fails when the last frame was rendered, and nobody needs the buffer.
-        let _ = free.send(frame);
-    }
-    Ok(())
-}
-
-/// A pipe of 1 MiB instead of 64 KiB saves most of the switches between us and ffmpeg.
-fn enlarge(stdin: &ChildStdin) {
-    #[cfg(target_os = "linux")]
-    {
-        use std::os::fd::AsRawFd;
-        // SAFETY: the descriptor is open for as long as the borrow. A refusal leaves the pipe as it was.
-        unsafe { libc::fcntl(stdin.as_raw_fd(), libc::F_SETPIPE_SZ, 1 << 20) };
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = stdin;
 }
