@@ -16,13 +16,14 @@ use crate::jobs::{
 use crate::{ErrorKind, Result, StorageError};
 use async_trait::async_trait;
 use serde_json::Value;
+use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 const READERS: u32 = 4;
@@ -56,9 +57,8 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("journal_size_limit", "67108864");
-        let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).idle_timeout(None);
         let failed = |error| StorageError::sql(format_args!("open {place}"), error);
-        let writer = writer.max_lifetime(None).connect_with(writing).await.map_err(failed)?;
+        let writer = connect_writer(writing).await.map_err(failed)?;
         migrate(&writer, &place).await?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
         let readers = readers.connect_with(base.read_only(true)).await.map_err(failed)?;
@@ -81,15 +81,35 @@ impl SqliteStore {
     }
 }
 
-/// Two processes that open a new file at once both try to create its tables, and one of them fails;
-/// the second attempt finds them made.
+/// SQLite's own waiting does not cover the change to a write-ahead log (sqlite.org/wal.html#busy), so
+/// while another process opens the same new file, this asks again.
+async fn connect_writer(options: SqliteConnectOptions) -> sqlx::Result<SqlitePool> {
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE);
+        match pool.idle_timeout(None).max_lifetime(None).connect_with(options.clone()).await {
+            Err(sqlx::Error::Database(error)) if is_busy(&*error) && Instant::now() < give_up => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether the primary result code, the low byte, is `SQLITE_BUSY`.
+fn is_busy(error: &dyn DatabaseError) -> bool {
+    error.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
+}
+
+/// Brings the tables up to date in one transaction that holds the write lock from its start: sqlx takes
+/// no lock for SQLite, so two processes opening a new file would otherwise both apply a migration.
 async fn migrate(writer: &SqlitePool, place: &str) -> Result<()> {
-    let first = MIGRATIONS.run(writer).await;
-    let again = match first {
-        Ok(()) => return Ok(()),
-        Err(_) => MIGRATIONS.run(writer).await,
+    let migrated = async {
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        MIGRATIONS.run_direct(&mut *transaction).await?;
+        transaction.commit().await
     };
-    again.map_err(|error| StorageError::sql(format_args!("prepare the tables of {place}"), error.into()))
+    migrated.await.map_err(|error| StorageError::sql(format_args!("prepare the tables of {place}"), error))
 }
 
 fn no_such_job(id: &str) -> StorageError {

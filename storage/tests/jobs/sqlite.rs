@@ -19,9 +19,25 @@ async fn sqlite_conforms() {
     suite::conforms(&SqliteStore::open(&path).await.unwrap()).await;
 }
 
-/// Four stores on one file stand for four processes: they share nothing but the file.
+/// Stores on one file stand for processes: they share nothing but the file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_of_eight_that_open_a_new_file_at_once_finds_its_tables_made() {
+    for _ in 0..10 {
+        let (_folder, path) = file();
+        let openers = (0..8).map(|_| tokio::spawn(opened(path.clone())));
+        for opener in futures::future::join_all(openers).await {
+            opener.unwrap();
+        }
+    }
+}
+
+async fn opened(path: PathBuf) {
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert!(store.get("none").await.unwrap().is_none());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn four_openers_of_a_new_file_write_side_by_side() {
+async fn four_stores_write_side_by_side() {
     let (_folder, path) = file();
     let stores = futures::future::try_join_all((0..4).map(|_| SqliteStore::open(&path))).await.unwrap();
     let work = stores.iter().enumerate().map(|(n, store)| async move {
