@@ -63,11 +63,7 @@ pub(super) fn take(
 }
 
 pub(super) fn unknown_key(source: &Source, name: &str, at: &Range<usize>, known: &[&str]) -> ScriptError {
-    let near = names::near(name, known.iter().copied());
-    let hint = match near.first() {
-        Some(near) => format!("; did you mean `{near}`?"),
-        None => String::new(),
-    };
+    let hint = names::did_you_mean(name, known.iter().copied());
     source.error(
         at.clone(),
         format!("unknown setting `{name}`"),
