@@ -28,7 +28,7 @@ use crate::runner::JobId;
 use async_trait::async_trait;
 use futures::Stream;
 use hub::Hub;
-use reelsmith_storage::{Artifact, Blobs, Created, Job, JobState, Jobs, NewJob};
+use reelsmith_storage::{Artifact, Blobs, Created, ErrorKind as StorageKind, Job, JobState, Jobs, NewJob};
 use runs::Runs;
 use serial::Serial;
 use std::collections::HashMap;
@@ -87,7 +87,8 @@ pub struct EngineConfig {
     pub db: PathBuf,
     /// Directory for unfinished files; its folder `steps` is emptied at start.
     pub scratch: PathBuf,
-    /// Steps at once, 1 to [`MAX_SLOTS`].
+    /// Jobs worked on at once, and steps at once, 1 to [`MAX_SLOTS`]. The other jobs wait, and the
+    /// oldest goes first.
     pub slots: usize,
     /// How often unfinished jobs are looked for that nobody works on.
     pub reconcile_every: Duration,
@@ -95,7 +96,7 @@ pub struct EngineConfig {
     pub faults: Faults,
 }
 
-/// More steps at once than this make SQLite the bottleneck.
+/// More at once than this makes SQLite the bottleneck.
 pub const MAX_SLOTS: usize = 16;
 
 /// Where jobs and their outputs are kept.
@@ -159,7 +160,7 @@ impl Engine {
             workflows: workflows.into_iter().map(|w| (w.kind(), w)).collect(),
             client: duroxide::Client::new(store.clone()),
             store,
-            runs: Runs::default(),
+            runs: Runs::new(config.slots),
             faults: config.faults,
             scratch: config.scratch.join("steps"),
             stopping: CancellationToken::new(),
@@ -171,37 +172,16 @@ impl Engine {
         Ok(Engine { inner, runtime: Arc::new(Mutex::new(Some(runtime))) })
     }
 
-    /// Stores a job and starts it. The same id again finds the job that is there: one that failed or
-    /// was cancelled is resumed, one whose artifacts were lost is made again.
+    /// Stores a job, which starts as soon as a slot is free. The same id again finds the job that is
+    /// there: one that failed or was cancelled is resumed, one whose artifacts were lost is made again.
+    /// Once polled, it goes on to its end even if it is dropped.
     ///
     /// # Errors
     /// `Interrupted` at shutdown; `InvalidInput` for an unknown kind; `Storage` or `DiskFull`.
     pub async fn submit(&self, kind: &str, id: &JobId, spec: serde_json::Value) -> Result<(bool, JobState)> {
-        let inner = &self.inner;
-        if inner.stopping.is_cancelled() {
-            let message = "the runner is shutting down; submit the job again once it is back";
-            return Err(PipelineError::new(ErrorKind::Interrupted, message));
-        }
-        inner.workflow(kind)?;
+        let inner = self.inner.clone();
         let new = NewJob { id: id.0.clone(), kind: kind.to_owned(), spec, tenant: None };
-        let (new, mut job) = match inner.stores.jobs.create(new).await? {
-            Created::New(job) => (true, job),
-            Created::Existing(job) => (false, job),
-        };
-        let lost = job.state == JobState::Succeeded && !inner.complete(&job).await?;
-        let again = lost || matches!(job.state, JobState::Failed | JobState::Cancelled);
-        if again {
-            job = inner.stores.jobs.set_state(&id.0, JobState::Queued, None).await?;
-            // The run that ended the job may not have been put away yet.
-            inner.runs.discard(id);
-        }
-        if new || again {
-            inner.hub.record(id, Event::State { state: job.state, message: None }).await?;
-        }
-        if !job.state.is_final() {
-            inner.feed(&job).await?;
-        }
-        Ok((new, job.state))
+        to_its_end(async move { inner.submit(new).await }).await
     }
 
     /// The job's row.
@@ -234,31 +214,15 @@ impl Engine {
         follow::wait(&self.inner, id).await
     }
 
-    /// Stops a job; returns when its steps have stopped.
+    /// Stops a job; returns when its steps have stopped, with the state in which the job is over:
+    /// `Cancelled`, or `Succeeded` or `Failed` where it ended before it could be stopped. Once polled,
+    /// it goes on to its end even if it is dropped.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` if the job is over already, unless it was cancelled before.
-    pub async fn cancel(&self, id: &JobId) -> Result<()> {
-        // Looked up first: a run that begins after the row says "cancelled" is somebody's resumption.
-        let run = self.inner.runs.get(id);
-        let job = self.inner.job(id).await?;
-        match job.state {
-            JobState::Cancelled => {}
-            JobState::Succeeded | JobState::Failed => {
-                let message = format!("the job {} has {} already", id.0, job.state);
-                return Err(PipelineError::new(ErrorKind::Conflict, message));
-            }
-            JobState::Queued | JobState::Running => {
-                let why = "cancelled on request; submit the same job again to resume it";
-                let state = JobState::Cancelled;
-                self.inner.stores.jobs.set_state(&id.0, state, Some(why)).await?;
-                self.inner.hub.record(id, Event::State { state, message: Some(why.to_owned()) }).await?;
-            }
-        }
-        if let Some(run) = run {
-            self.inner.runs.stop(id, &run).await;
-        }
-        Ok(())
+    /// `NotFound`; `Storage` or `DiskFull`.
+    pub async fn cancel(&self, id: &JobId) -> Result<JobState> {
+        let (inner, id) = (self.inner.clone(), id.clone());
+        to_its_end(async move { inner.cancel(&id).await }).await
     }
 
     /// Outputs of the steps finished so far, in the order in which they finished.
@@ -288,6 +252,59 @@ impl Engine {
 const GRACE: Duration = Duration::from_secs(15);
 
 impl Inner {
+    async fn submit(&self, new: NewJob) -> Result<(bool, JobState)> {
+        if self.stopping.is_cancelled() {
+            let message = "the runner is shutting down; submit the job again once it is back";
+            return Err(PipelineError::new(ErrorKind::Interrupted, message));
+        }
+        self.workflow(&new.kind)?;
+        let id = JobId(new.id.clone());
+        let (new, mut job) = match self.stores.jobs.create(new).await? {
+            Created::New(job) => (true, job),
+            Created::Existing(job) => (false, job),
+        };
+        let lost = job.state == JobState::Succeeded && !self.complete(&job).await?;
+        let again = lost || matches!(job.state, JobState::Failed | JobState::Cancelled);
+        if again {
+            // The run that ended the job may not have been put away yet.
+            self.runs.discard(&id);
+            job = self.stores.jobs.set_state(&id.0, JobState::Queued, None).await?;
+        }
+        if new || again {
+            self.hub.record(&id, Event::State { state: job.state, message: None }).await?;
+        }
+        self.runs.stir();
+        Ok((new, job.state))
+    }
+
+    async fn cancel(&self, id: &JobId) -> Result<JobState> {
+        let before = self.job(id).await?.state;
+        let state = JobState::Cancelled;
+        let why = "cancelled on request; submit the same job again to resume it";
+        match before {
+            JobState::Succeeded | JobState::Failed => return Ok(before),
+            JobState::Cancelled => {}
+            JobState::Queued | JobState::Running => {
+                match self.stores.jobs.set_state(&id.0, state, Some(why)).await {
+                    Ok(_) => {}
+                    // It has ended since it was looked at.
+                    Err(e) if e.kind() == StorageKind::Conflict => return Ok(self.job(id).await?.state),
+                    Err(e) => return Err(e.into()),
+                }
+            }
+        }
+        // Right after the row, so that no step of a cancelled job is given out. Should the job have been
+        // resumed in between, it is fed again.
+        let run = self.runs.discard(id);
+        if before != state {
+            self.hub.record(id, Event::State { state, message: Some(why.to_owned()) }).await?;
+        }
+        if let Some(run) = run {
+            run.stop().await;
+        }
+        Ok(state)
+    }
+
     fn workflow(&self, kind: &str) -> Result<&Arc<dyn Workflow>> {
         self.workflows.get(kind).ok_or_else(|| {
             PipelineError::new(ErrorKind::InvalidInput, format!("this program has no jobs of kind `{kind}`"))
@@ -303,11 +320,20 @@ impl Inner {
     }
 }
 
+/// Runs work that is not cut off where its caller is, as a server drops a request whose client has gone.
+async fn to_its_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    joined(tokio::spawn(work).await)
+}
+
 /// Runs work that blocks on a thread made for it.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
+    joined(tokio::task::spawn_blocking(work).await)
+}
+
+fn joined<T>(outcome: std::result::Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
+    match outcome {
         Ok(done) => done,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(error) => {

@@ -33,7 +33,7 @@ pub struct RunnerConfig {
     pub engine_db: PathBuf,
     /// Directory for unfinished files; emptied at start.
     pub scratch: PathBuf,
-    /// Steps at once, 1 to 16.
+    /// Jobs worked on at once, and steps at once, 1 to 16. The other jobs wait, and the oldest goes first.
     pub slots: usize,
     /// How often unfinished jobs are looked for that nobody works on.
     pub reconcile_every: Duration,
@@ -132,8 +132,9 @@ impl Runner {
         prepare::short(&self.parts, document, options, files).await
     }
 
-    /// Stores the job and starts it. The same job again is found, and resumed if it had failed or been
-    /// cancelled; its finished steps are not redone.
+    /// Stores the job, which starts as soon as a slot is free. The same job again is found, and resumed
+    /// if it had failed or been cancelled; its finished steps are not redone. Once polled, it goes on to
+    /// its end even if it is dropped.
     ///
     /// # Errors
     /// `Interrupted` at shutdown; `Storage` or `DiskFull`.
@@ -174,11 +175,13 @@ impl Runner {
         self.engine.wait(id).await
     }
 
-    /// Stops the job; returns when its steps have stopped. Submitting it again resumes it.
+    /// Stops the job; returns when its steps have stopped, with the state in which it is over:
+    /// `Cancelled`, or `Succeeded` or `Failed` where it ended before it could be stopped. Submitting it
+    /// again resumes it. Once polled, it goes on to its end even if it is dropped.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` if the job is over already, unless it was cancelled before.
-    pub async fn cancel(&self, id: &JobId) -> Result<()> {
+    /// `NotFound`; `Storage` or `DiskFull`.
+    pub async fn cancel(&self, id: &JobId) -> Result<JobState> {
         self.engine.cancel(id).await
     }
 

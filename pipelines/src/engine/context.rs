@@ -3,7 +3,6 @@
 use super::{Inner, Stores};
 use crate::error::{ErrorKind, PipelineError, Result};
 use crate::events::StepKey;
-use crate::faults::Moment;
 use crate::runner::JobId;
 use bytes::Bytes;
 use reelsmith_storage::{Artifact, Blobs, Digest, StepRecord};
@@ -40,7 +39,7 @@ impl Reporter {
     /// Notes that `done` of `total` units are finished; answers whether to go on. May be called on any
     /// thread, as often as one likes.
     pub fn tell(&self, done: u64, total: Option<u64>, unit: &str) -> ControlFlow<()> {
-        if let Err(fault) = self.inner.faults.reach(&self.job, &self.step, Moment::During) {
+        if let Err(fault) = self.inner.faults.during(&self.job, &self.step, done) {
             self.told.lock().unwrap_or_else(PoisonError::into_inner).fault = Some(fault);
             return ControlFlow::Break(());
         }

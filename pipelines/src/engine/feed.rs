@@ -1,5 +1,7 @@
-//! Feeding unfinished jobs to the clockwork, at their submission, at start, and whenever one is found
-//! that nobody works on.
+//! Feeding unfinished jobs to the clockwork: as many at once as there are slots, the oldest first.
+//!
+//! One task does it all: when a job is submitted, when a run has ended, and every so often for jobs
+//! that nobody works on. So no request that is dropped half-way can leave a job half fed.
 
 use super::Inner;
 use super::clockwork::{Program, encode};
@@ -15,6 +17,9 @@ use std::time::Duration;
 /// How long after its run an instance is removed: the clockwork writes down its end a moment after
 /// the rows have it.
 const SETTLING: Duration = Duration::from_secs(30);
+/// How long a run may be quiet before the clockwork, which does not know it, is taken to have lost it:
+/// it writes down a new instance a moment after it was given it.
+const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 /// How often a job is fed again after the clockwork gave it up, before it fails.
 const REFEEDS: u32 = 5;
 
@@ -26,6 +31,7 @@ pub(super) async fn keep_feeding(inner: Arc<Inner>) {
         }
         tokio::select! {
             () = inner.stopping.cancelled() => return,
+            () = inner.runs.stirred() => {}
             () = tokio::time::sleep(inner.reconcile_every) => {}
         }
     }
@@ -62,6 +68,7 @@ impl Inner {
         let why = match status.map_err(|e| PipelineError::new(ErrorKind::Storage, e.to_string()))? {
             OrchestrationStatus::Failed { details, .. } => details.display_message(),
             OrchestrationStatus::Completed { .. } => "it ended early".to_owned(),
+            OrchestrationStatus::NotFound if run.quiet_for(UNKNOWN_FOR) => "it was lost".to_owned(),
             OrchestrationStatus::Running { .. } | OrchestrationStatus::NotFound => return Ok(()),
         };
         let job = self.job(id).await?;
@@ -79,26 +86,31 @@ impl Inner {
         self.feed_again(&job, run.refed + 1).await
     }
 
-    /// Feeds a job, unless it has a run.
+    /// Feeds a job, unless it has a run, is over or finds every slot taken.
     pub(super) async fn feed(self: &Arc<Self>, job: &Job) -> Result<()> {
         self.feed_again(job, 0).await
     }
 
     async fn feed_again(self: &Arc<Self>, job: &Job, refed: u32) -> Result<()> {
         let id = JobId(job.id.clone());
-        let stages = match self.workflow(&job.kind).and_then(|workflow| workflow.stages(&job.spec)) {
-            Ok(stages) => stages,
-            Err(error) => return self.fail(&id, &error.to_string()).await,
-        };
         let Some(run) = self.runs.begin(&id, refed, &self.stopping) else { return Ok(()) };
-        let fed = self.start(job, &id, stages, &run).await;
-        if fed.is_err() {
-            self.runs.end(&id, &run.instance);
+        let started = self.start(job, &id, &run).await;
+        if !matches!(started, Ok(true)) {
+            self.runs.withdraw(&id, &run.instance);
         }
-        fed
+        started.map(drop)
     }
 
-    async fn start(self: &Arc<Self>, job: &Job, id: &JobId, stages: Vec<Stage>, run: &Run) -> Result<()> {
+    /// Starts a run; answers whether there was anything to start.
+    async fn start(self: &Arc<Self>, job: &Job, id: &JobId, run: &Run) -> Result<bool> {
+        // Its row may have changed since `job` was read, for as long as it had no run.
+        if self.job(id).await?.state.is_final() {
+            return Ok(false);
+        }
+        let stages = match self.workflow(&job.kind).and_then(|workflow| workflow.stages(&job.spec)) {
+            Ok(stages) => stages,
+            Err(error) => return self.fail(id, &error.to_string()).await.map(|()| false),
+        };
         let finished = self.finished(job).await?;
         self.hub.record(id, Event::Planned { stages: stages.clone(), finished: finished.clone() }).await?;
         let workflow = self.workflow(&job.kind)?;
@@ -109,7 +121,7 @@ impl Inner {
         let stages = stages.into_iter().map(width).collect();
         let program = Program { job: id.clone(), stages, finished };
         let started = self.client.start_orchestration(&run.instance, &job.kind, encode(&program)).await;
-        started.map_err(|e| {
+        started.map(|()| true).map_err(|e| {
             PipelineError::new(ErrorKind::Storage, format!("could not start the job {}: {e}", id.0))
                 .with_source(e)
         })

@@ -1,4 +1,7 @@
 //! Following a job: what happened, then what happens, until it is over.
+//!
+//! The rows are read when there is something new in them: after a stored event was told, after one may
+//! have been missed, and every [`LOOK`]. Progress, which is told many times a second, costs no query.
 
 use super::Inner;
 use crate::error::{ErrorKind, PipelineError, Result};
@@ -10,9 +13,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::Instant;
 
-/// How often the row is looked at while nothing is told, for changes made by another process.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the rows are looked at though nothing was told: another process may have changed them.
+const LOOK: Duration = Duration::from_secs(30);
+/// Stands for the last stored event where it is not known which one that is.
+const UNKNOWN: u64 = u64::MAX;
 
 struct Follower {
     inner: Arc<Inner>,
@@ -20,9 +26,15 @@ struct Follower {
     live: broadcast::Receiver<JobEvent>,
     /// The last stored event that was handed out.
     seq: u64,
+    /// The last stored event that there is.
+    told: u64,
     ready: VecDeque<JobEvent>,
     /// Whether the last event handed out ended the job.
     final_seen: bool,
+    /// Whether the job may be over.
+    unsure: bool,
+    /// When the rows are looked at next, whatever is told.
+    look_at: Instant,
     over: bool,
 }
 
@@ -32,8 +44,18 @@ pub(super) fn events(
     after: u64,
 ) -> impl Stream<Item = Result<JobEvent>> + Send {
     let live = inner.hub.listen(&job);
-    let follower =
-        Follower { inner, job, live, seq: after, ready: VecDeque::new(), final_seen: false, over: false };
+    let follower = Follower {
+        inner,
+        job,
+        live,
+        seq: after,
+        told: UNKNOWN,
+        ready: VecDeque::new(),
+        final_seen: false,
+        unsure: true,
+        look_at: Instant::now() + LOOK,
+        over: false,
+    };
     futures::stream::unfold(follower, |mut follower| async move {
         match follower.next().await {
             Ok(Some(event)) => Some((Ok(event), follower)),
@@ -55,20 +77,29 @@ impl Follower {
             if let Some(event) = self.ready.pop_front() {
                 self.seq = event.seq.unwrap_or(self.seq);
                 self.final_seen = event.event.is_final();
+                self.unsure |= self.final_seen;
                 return Ok(Some(event));
             }
-            // The rows come first: live events only say that there is something new in them.
-            self.ready = self.inner.hub.stored(&self.job, self.seq).await?.into();
-            if !self.ready.is_empty() {
-                continue;
-            }
-            if let Some(last) = self.ended().await? {
-                return Ok(last);
-            }
-            if let Some(progress) = self.listen().await {
+            if self.told > self.seq {
+                self.read().await?;
+            } else if self.unsure {
+                self.unsure = false;
+                if let Some(last) = self.ended().await? {
+                    return Ok(last);
+                }
+            } else if let Some(progress) = self.listen().await {
                 return Ok(Some(progress));
             }
         }
+    }
+
+    /// Reads the next stored events.
+    async fn read(&mut self) -> Result<()> {
+        self.ready = self.inner.hub.stored(&self.job, self.seq).await?.into();
+        if self.ready.is_empty() {
+            self.told = self.seq;
+        }
+        Ok(())
     }
 
     /// If the job is over and all its events were handed out, the last thing to hand out: nothing, or
@@ -79,8 +110,9 @@ impl Follower {
             return Ok(None);
         }
         // An event may have been stored since the last look, before the row was read.
-        self.ready = self.inner.hub.stored(&self.job, self.seq).await?.into();
+        self.read().await?;
         if !self.ready.is_empty() {
+            self.unsure = true;
             return Ok(None);
         }
         self.over = true;
@@ -91,15 +123,26 @@ impl Follower {
 
     /// Waits for progress to hand out, or until the rows are worth a look.
     async fn listen(&mut self) -> Option<JobEvent> {
-        match tokio::time::timeout(LOOK, self.live.recv()).await {
-            Ok(Ok(event)) if event.seq.is_none() => Some(event),
-            Ok(Ok(_) | Err(RecvError::Lagged(_))) => None,
+        match tokio::time::timeout_at(self.look_at, self.live.recv()).await {
+            Ok(Ok(event)) => match event.seq {
+                None => return Some(event),
+                Some(seq) => self.told = self.told.max(seq),
+            },
+            Ok(Err(RecvError::Lagged(_))) => self.doubt(),
             Ok(Err(RecvError::Closed)) => {
                 self.live = self.inner.hub.listen(&self.job);
-                None
+                self.doubt();
             }
-            Err(_) => None,
+            Err(_) => self.doubt(),
         }
+        None
+    }
+
+    /// Something may have happened that was not told.
+    fn doubt(&mut self) {
+        self.told = UNKNOWN;
+        self.unsure = true;
+        self.look_at = Instant::now() + LOOK;
     }
 }
 

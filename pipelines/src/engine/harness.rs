@@ -48,7 +48,13 @@ pub(super) async fn carry_out(
     match outcome {
         Ok(()) => Ok(String::new()),
         Err(_) if token.is_cancelled() => Err(STOPPED.into()),
-        Err(failed) if failed.is_infrastructure() => Err(failed.error().to_string()),
+        Err(failed) if failed.is_infrastructure() => {
+            // Where the row says that the job is over, whoever wrote that, its slot is free.
+            if inner.job(&job).await.is_ok_and(|job| job.state.is_final()) {
+                inner.runs.end(&job, instance);
+            }
+            Err(failed.error().to_string())
+        }
         Err(failed) => {
             let error = failed.error();
             let told = inner.fail(&job, &error.to_string()).await;
@@ -111,6 +117,10 @@ async fn perform(
     token: &CancellationToken,
 ) -> std::result::Result<(), Failed> {
     let job = inner.job(id).await?;
+    if job.state.is_final() {
+        let message = format!("the job {} is over: {}", id.0, job.state);
+        return Err(PipelineError::new(ErrorKind::Conflict, message).into());
+    }
     if job.state == JobState::Queued {
         let state = JobState::Running;
         inner.stores.jobs.set_state(&id.0, state, None).await?;

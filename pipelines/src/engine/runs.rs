@@ -5,7 +5,7 @@ use crate::runner::JobId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 /// One feeding of a job to the clockwork.
@@ -26,6 +26,22 @@ impl Run {
     pub(super) fn quiet_for(&self, span: Duration) -> bool {
         *self.active.borrow() == 0 && held(&self.touched).elapsed() >= span
     }
+
+    /// Stops its steps and waits until they have ended, for [`GRACE`] at most.
+    pub(super) async fn stop(&self) {
+        self.token.cancel();
+        let mut active = self.active.subscribe();
+        let ended = active.wait_for(|active| *active == 0);
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
+            tracing::warn!(instance = self.instance, "a cancelled step has not ended yet");
+        }
+    }
+
+    /// Makes the run look as if it had been quiet for `span` longer.
+    #[cfg(test)]
+    pub(super) fn age(&self, span: Duration) {
+        *held(&self.touched) -= span;
+    }
 }
 
 /// Counts a step as working until dropped.
@@ -38,18 +54,35 @@ impl Drop for Working {
     }
 }
 
-#[derive(Default)]
 pub(super) struct Runs {
+    /// Runs at once.
+    slots: usize,
     by_job: Mutex<HashMap<JobId, Run>>,
     /// Instances without a run, and since when.
     ended: Mutex<Vec<(String, Instant)>>,
+    /// Told when the unfinished jobs are worth a look.
+    stirred: Notify,
 }
 
 impl Runs {
-    /// Notes a new run, unless the job has one.
+    pub(super) fn new(slots: usize) -> Self {
+        Self { slots, by_job: Mutex::default(), ended: Mutex::default(), stirred: Notify::new() }
+    }
+
+    /// Asks for a look at the unfinished jobs.
+    pub(super) fn stir(&self) {
+        self.stirred.notify_one();
+    }
+
+    /// Waits until somebody has asked for a look since the last one.
+    pub(super) async fn stirred(&self) {
+        self.stirred.notified().await;
+    }
+
+    /// Notes a new run, unless the job has one or every slot is taken.
     pub(super) fn begin(&self, job: &JobId, refed: u32, parent: &CancellationToken) -> Option<Run> {
         let mut runs = held(&self.by_job);
-        if runs.contains_key(job) {
+        if runs.contains_key(job) || runs.len() >= self.slots {
             return None;
         }
         let run = Run {
@@ -74,8 +107,14 @@ impl Runs {
         Some((run.token.clone(), Working(run)))
     }
 
-    /// Ends a run: what is left of it stops, the job can have another, its instance can be removed.
+    /// Ends a run: what is left of it stops, its slot is for the next job, its instance can be removed.
     pub(super) fn end(&self, job: &JobId, instance: &str) {
+        self.withdraw(job, instance);
+        self.stir();
+    }
+
+    /// The same for a run that never started: nobody is told, since its job might be the next again.
+    pub(super) fn withdraw(&self, job: &JobId, instance: &str) {
         let mut runs = held(&self.by_job);
         if runs.get(job).is_some_and(|run| run.instance == instance)
             && let Some(run) = runs.remove(job)
@@ -85,22 +124,16 @@ impl Runs {
         }
     }
 
-    /// Ends the run that a job has, if any: for a job that its row calls over.
-    pub(super) fn discard(&self, job: &JobId) {
-        if let Some(run) = self.get(job) {
-            self.end(job, &run.instance);
-        }
-    }
-
-    /// Ends a run and waits until its steps have ended, for [`GRACE`] at most.
-    pub(super) async fn stop(&self, job: &JobId, run: &Run) {
+    /// Ends the run that a job has, if any, and answers it: for a job that its row calls over.
+    pub(super) fn discard(&self, job: &JobId) -> Option<Run> {
+        let run = self.get(job)?;
         self.end(job, &run.instance);
-        stop(run).await;
+        Some(run)
     }
 
     pub(super) async fn stop_all(&self) {
         let runs: Vec<Run> = held(&self.by_job).values().cloned().collect();
-        futures::future::join_all(runs.iter().map(stop)).await;
+        futures::future::join_all(runs.iter().map(Run::stop)).await;
     }
 
     /// Takes the instances whose runs ended at least `span` ago.
@@ -111,15 +144,6 @@ impl Runs {
     /// Gives back instances that could not be removed.
     pub(super) fn put_back(&self, instances: Vec<String>) {
         held(&self.ended).extend(instances.into_iter().map(|name| (name, Instant::now())));
-    }
-}
-
-async fn stop(run: &Run) {
-    run.token.cancel();
-    let mut active = run.active.subscribe();
-    let ended = active.wait_for(|active| *active == 0);
-    if tokio::time::timeout(GRACE, ended).await.is_err() {
-        tracing::warn!(instance = run.instance, "a cancelled step has not ended yet");
     }
 }
 
