@@ -11,7 +11,8 @@ use std::sync::Arc;
 pub enum Moment {
     /// It is about to start.
     Before,
-    /// It is working: at each report of progress, of which every step makes at least one.
+    /// It is working: at each report of progress, of which every step makes at least one. The first may
+    /// come before any work; [`FaultPoint::done`] tells.
     During,
     /// Its outputs are stored, its row is not.
     Worked,
@@ -28,6 +29,8 @@ pub struct FaultPoint {
     pub step: StepKey,
     /// The moment.
     pub moment: Moment,
+    /// Units of the step that are finished, at [`Moment::During`]; else 0.
+    pub done: u64,
 }
 
 type Hook = dyn Fn(&FaultPoint) -> Result<()> + Send + Sync;
@@ -44,9 +47,18 @@ impl Faults {
     }
 
     pub(crate) fn reach(&self, job: &JobId, step: &StepKey, moment: Moment) -> Result<()> {
+        self.call(job, step, moment, 0)
+    }
+
+    /// Reaches [`Moment::During`] with `done` units finished.
+    pub(crate) fn during(&self, job: &JobId, step: &StepKey, done: u64) -> Result<()> {
+        self.call(job, step, Moment::During, done)
+    }
+
+    fn call(&self, job: &JobId, step: &StepKey, moment: Moment, done: u64) -> Result<()> {
         match &self.0 {
             None => Ok(()),
-            Some(hook) => hook(&FaultPoint { job: job.clone(), step: step.clone(), moment }),
+            Some(hook) => hook(&FaultPoint { job: job.clone(), step: step.clone(), moment, done }),
         }
     }
 }

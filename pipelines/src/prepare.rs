@@ -5,7 +5,7 @@ use crate::error::{ErrorKind, PipelineError, Result};
 use crate::names;
 use crate::preset::{Preset, encoder_speed};
 use crate::runner::Parts;
-use crate::script::{Document, Field, Music, PictureWish, ScriptError, limits};
+use crate::script::{Document, Field, Music, PictureWish, ScriptError, limits, music_expected};
 use crate::spec::{
     Files, GivenFile, MusicChoice, SPEC_VERSION, Short, ShortOptions, ShortScene, VoiceChoice,
 };
@@ -15,11 +15,16 @@ use reelsmith_media::picture;
 use reelsmith_media::sound::Track;
 use reelsmith_storage::Digest;
 use std::path::{Path, PathBuf};
+use tokio::sync::Semaphore;
 
 /// Words a second that a voice speaks at its own rate, for the estimate that people are told.
 const WORDS_A_SECOND: f64 = 2.5;
 /// Faster than any voice: a script that is too long even so is refused before it is spoken.
 const WORDS_A_SECOND_AT_MOST: f64 = 3.6;
+/// Words of a title made from the first ones.
+const TITLE_WORDS: usize = 8;
+/// Given files that are decoded at once, whoever submits them: a picture of 64 megapixels takes 200 MB.
+static DECODING: Semaphore = Semaphore::const_new(2);
 /// Bytes of a given picture.
 const PICTURE_BYTES: u64 = 256 << 20;
 /// Bytes of a given sound file.
@@ -134,18 +139,20 @@ fn max_seconds(preset: &Preset, options: &ShortOptions) -> Result<f64> {
 
 /// Refuses a script that no voice could speak in the time there is.
 fn check_length(document: &Document, speed: f32, pauses: &[f64], max: f64, preset: &Preset) -> Result<()> {
-    let words = document.script.words() as f64;
+    let (counted, words) = (document.script.words(), document.script.spoken_words());
     let silence = pauses.iter().sum::<f64>() + timing::OPENING + timing::TAIL;
-    let at = |rate: f64| words / (rate * f64::from(speed)) + silence;
+    let at = |rate: f64| words as f64 / (rate * f64::from(speed)) + silence;
     if at(WORDS_A_SECOND_AT_MOST) <= max {
         return Ok(());
     }
     let fitting = ((max - silence).max(0.0) * WORDS_A_SECOND * f64::from(speed)) as usize;
+    let (unit, each) = if words > counted { ("characters", limits::WORD_CHARS) } else { ("words", 1) };
     let message = format!(
-        "the script is too long: {words} words take about {:.0} s, and the limit is {max} s",
+        "the script is too long: {} {unit} take about {:.0} s, and the limit is {max} s",
+        words * each,
         at(WORDS_A_SECOND)
     );
-    let expected = format!("about {fitting} words or fewer{}", longer_hint(preset, max));
+    let expected = format!("about {} {unit} or fewer{}", fitting * each, longer_hint(preset, max));
     let error: ScriptError = document.error(Field::Script, message, expected);
     Err(PipelineError::new(ErrorKind::Limit, error.to_string()).with_source(error))
 }
@@ -174,10 +181,26 @@ fn title(document: &Document) -> String {
     let script = &document.script;
     let heading = script.scenes.iter().find_map(|scene| scene.heading.clone());
     script.title.clone().or(heading).unwrap_or_else(|| {
-        let first: Vec<&str> =
-            script.scenes.iter().flat_map(|scene| scene.text.split_whitespace()).take(8).collect();
-        first.join(" ").trim_end_matches(['.', ',', ';', ':']).to_owned()
+        let words = script.scenes.iter().flat_map(|scene| scene.text.split_whitespace());
+        first_words(words.take(TITLE_WORDS)).trim_end_matches(['.', ',', ';', ':']).to_owned()
     })
+}
+
+/// As many of the words as a title has room for; of a first one that is too long, its beginning.
+fn first_words<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut title = String::new();
+    let mut room = limits::TITLE_CHARS;
+    for word in words {
+        let space = usize::from(!title.is_empty());
+        let chars = word.chars().count() + space;
+        if chars > room && space > 0 {
+            break;
+        }
+        title.push_str(&" "[..space]);
+        title.extend(word.chars().take(room));
+        room = room.saturating_sub(chars);
+    }
+    title
 }
 
 async fn scenes(
@@ -210,7 +233,7 @@ async fn given_picture(
     name: &str,
 ) -> Result<GivenFile> {
     let located = locate(files, name, PICTURE_BYTES);
-    let checked = blocking(move || {
+    let checked = decoding(move || {
         let path = located?;
         picture::load(&path)?;
         Ok(path)
@@ -233,9 +256,12 @@ async fn music(
         Music::Mood(mood) => return Ok(MusicChoice::Mood(mood)),
         Music::File(name) => name,
     };
+    if let Some(Err(error)) = options.music.as_ref().map(Music::check) {
+        return Err(wrong(document, true, Field::Music, error.kind(), &error.to_string(), &music_expected()));
+    }
     let located = locate(files, &name, MUSIC_BYTES);
     let ffmpeg = parts.ffmpeg.clone();
-    let checked = blocking(move || {
+    let checked = decoding(move || {
         let path = located?;
         Track::decode(&ffmpeg, &path, 1.0)?;
         Ok(path)
@@ -245,6 +271,16 @@ async fn music(
         None => in_script(document, Field::Music, &error, "sound file"),
     })?;
     store(parts, &name, &path).await.map(MusicChoice::File)
+}
+
+/// Decodes a file in its turn. The turn lasts as long as the work, even if nobody waits for it any more.
+async fn decoding<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let turn = DECODING.acquire().await.expect("the semaphore is never closed");
+    blocking(move || {
+        let _turn = turn;
+        work()
+    })
+    .await
 }
 
 /// A file's problem, told where the script names the file. A missing program is no fault of the script.

@@ -23,7 +23,10 @@ pub use error::{Mistake, ScriptError};
 pub use json::parse_json;
 pub use markdown::parse_markdown;
 pub use place::{Document, Field, Position};
+pub(crate) use values::music_expected;
 
+use crate::error::{ErrorKind, PipelineError};
+use crate::names;
 use serde::{Deserialize, Serialize};
 
 /// A script: settings and scenes.
@@ -111,6 +114,28 @@ impl From<String> for Music {
     }
 }
 
+impl Music {
+    /// Whether a file can be called so: a bare word is a mistyped mood, and nothing is fetched from the
+    /// network. A file in the script's own directory without a dot in its name is written `./name`.
+    ///
+    /// # Errors
+    /// `UnknownName` for a bare word, with the near moods; `InvalidInput` for an address.
+    pub fn check(&self) -> crate::Result<()> {
+        let Self::File(path) = self else { return Ok(()) };
+        if let Some(problem) = values::not_a_path(path) {
+            return Err(PipelineError::new(ErrorKind::InvalidInput, problem));
+        }
+        match path.contains(['/', '\\', '.']) {
+            true => Ok(()),
+            false => {
+                let known = MOODS.iter().copied().chain(["none"]);
+                let problem = format!("unknown mood `{path}`; {}", names::hint(path, known));
+                Err(PipelineError::new(ErrorKind::UnknownName, problem))
+            }
+        }
+    }
+}
+
 impl From<Music> for String {
     fn from(music: Music) -> Self {
         match music {
@@ -126,6 +151,12 @@ impl Script {
         self.scenes.iter().map(|scene| count_words(&scene.text)).sum()
     }
 
+    /// What they take to speak, in words; more than there are where they are long or not parted by
+    /// spaces.
+    pub fn spoken_words(&self) -> usize {
+        self.scenes.iter().map(|scene| spoken_words(&scene.text)).sum()
+    }
+
     /// The script as Markdown that parses to the same script.
     pub fn to_markdown(&self) -> String {
         render::markdown(self)
@@ -135,6 +166,11 @@ impl Script {
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("strings, numbers and lists are always JSON")
     }
+}
+
+/// What a text takes to speak, in words: one for each [`limits::WORD_CHARS`] characters at least.
+pub(crate) fn spoken_words(text: &str) -> usize {
+    count_words(text).max(text.chars().count() / limits::WORD_CHARS)
 }
 
 /// Words of a text: runs between white space that hold a letter or a digit.

@@ -172,18 +172,8 @@ fn rules(preset: &Preset) -> std::result::Result<(), String> {
 }
 
 /// Names of x264 (`x264 --help`, "preset"), slowest last; `placebo` is left out for want of any gain.
-const SPEEDS: &[&str] = &[
-    "ultrafast",
-    "superfast",
-    "veryfast",
-    "faster",
-    "fast",
-    "medium",
-    "slow",
-    "slower",
-    "veryslow",
-    "placebo",
-];
+const SPEEDS: &[&str] =
+    &["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"];
 
 /// Whether x264 knows a speed of that name.
 pub(crate) fn encoder_speed(name: &str) -> std::result::Result<(), String> {
@@ -264,6 +254,7 @@ mod tests {
             ("as_of = \"2026-11-21\"", "as_of = \"recently\"", "rule.as_of"),
             ("source = \"house\"", "source = \"somebody\"", "rule.source"),
             ("encoder_speed = \"veryfast\"", "encoder_speed = \"veryfats\"", "did you mean `veryfast`"),
+            ("encoder_speed = \"veryfast\"", "encoder_speed = \"placebo\"", "there are fast, faster"),
             ("palette = \"auto\"", "palette = \"autp\"", "did you mean `auto`?"),
             ("default_max_s = 180.0", "default_max_s = 500.0", "duration.default_max_s"),
             ("name = \"reels\"", "name = \"reel\"", "the file is `reels.toml`"),

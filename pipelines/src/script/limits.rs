@@ -6,6 +6,10 @@ pub const SCRIPT_BYTES: usize = 64 * 1024;
 pub const SCENES: usize = 60;
 /// Words of one scene.
 pub const SCENE_WORDS: usize = 200;
+/// Characters of one scene: its words with room for long ones, and a bound where there are no spaces.
+pub const SCENE_CHARS: usize = 2000;
+/// Characters that are counted as a word where a text has fewer words: an English word with its space.
+pub const WORD_CHARS: usize = 6;
 /// Characters of the title: what YouTube takes (YouTube Data API, `videos` resource, `snippet.title`).
 pub const TITLE_CHARS: usize = 100;
 /// Characters of a heading: more cannot be read in the time that it stands.

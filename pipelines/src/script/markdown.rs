@@ -90,9 +90,8 @@ impl Reader<'_> {
             self.close_paragraph();
             return Ok(());
         }
-        if let Some(c) = text.chars().find(|c| c.is_control() && *c != '\t') {
-            let message = format!("found the control character U+{:04X}", u32::from(c));
-            return Err(self.source.error(range, message, "readable text in UTF-8"));
+        if let Some(message) = control_character(text, '\t') {
+            return Err(self.source.error(range, message, READABLE));
         }
         if text.starts_with('#') {
             return self.heading(text, range);
@@ -314,23 +313,39 @@ pub(super) fn check(document: &Document) -> Result<(), ScriptError> {
             format!("at most {}", limits::SCENES),
         ));
     }
-    for (number, scene) in scenes.iter().enumerate() {
-        let words = count_words(&scene.text);
-        if words == 0 {
-            let expected = "at least one sentence of narration in every scene";
-            return Err(document.error(Field::Scene(number), "this scene says nothing", expected));
-        }
-        if words > limits::SCENE_WORDS {
-            let expected = format!(
-                "at most {} words a scene (a video of 60 s holds about 170); `## ` starts the next scene",
-                limits::SCENE_WORDS
-            );
-            return Err(document.error(
-                Field::Text(number),
-                format!("this scene has {words} words"),
-                expected,
-            ));
-        }
+    scenes.iter().enumerate().try_for_each(|(number, scene)| check_scene(document, number, scene))
+}
+
+fn check_scene(document: &Document, number: usize, scene: &Scene) -> Result<(), ScriptError> {
+    let words = count_words(&scene.text);
+    if words == 0 {
+        let expected = "at least one sentence of narration in every scene";
+        return Err(document.error(Field::Scene(number), "this scene says nothing", expected));
     }
-    Ok(())
+    // What parts paragraphs is the only control character that is left of a narration.
+    if let Some(message) = control_character(&scene.text, '\n') {
+        return Err(document.error(Field::Text(number), message, READABLE));
+    }
+    let chars = scene.text.chars().count();
+    let found = match (words > limits::SCENE_WORDS, chars > limits::SCENE_CHARS) {
+        (true, _) => format!("this scene has {words} words"),
+        (false, true) => format!("this scene has {chars} characters"),
+        (false, false) => return Ok(()),
+    };
+    let expected = format!(
+        "at most {} words and {} characters a scene (a video of 60 s holds about 170 words); `## ` starts the \
+         next scene",
+        limits::SCENE_WORDS,
+        limits::SCENE_CHARS
+    );
+    Err(document.error(Field::Text(number), found, expected))
+}
+
+/// What is expected instead of a control character.
+const READABLE: &str = "readable text in UTF-8";
+
+/// Names the first control character of a text, but for `allowed`.
+fn control_character(text: &str, allowed: char) -> Option<String> {
+    let found = text.chars().find(|c| c.is_control() && *c != allowed)?;
+    Some(format!("found the control character U+{:04X}", u32::from(found)))
 }

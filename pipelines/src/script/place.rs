@@ -58,11 +58,6 @@ pub struct Document {
 }
 
 impl Document {
-    /// The name given when it was parsed.
-    pub fn name(&self) -> &str {
-        &self.source.name
-    }
-
     /// Where a value stands, in bytes of the text; the start of the text for what is not there.
     pub fn range(&self, field: Field) -> Range<usize> {
         self.places.get(&field).cloned().unwrap_or(0..0)

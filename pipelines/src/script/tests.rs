@@ -133,6 +133,9 @@ fn json_mistakes_are_named_by_line_and_column() {
             (1, 41),
             "unknown setting `url`",
         ),
+        ("{\"scenes\": [{\"text\": \"Hi \\u0007 there.\"}]}", (1, 22), "U+0007"),
+        ("{\"scenes\": [{\"text\": \"Hi \\u009b there.\"}]}", (1, 22), "U+009B"),
+        ("{\"music\": \"clam\", \"scenes\": [{\"text\": \"Hi.\"}]}", (1, 11), "did you mean `calm`?"),
         ("title: yaml\nscenes: [{text: Hi}]", (1, 2), "expected"),
     ];
     for (text, place, message) in cases {
@@ -158,6 +161,18 @@ fn limits_hold() {
     let heading = format!("## {}\nWords.", "h".repeat(limits::HEADING_CHARS + 1));
     assert!(error(&heading).message.contains("81 characters"));
     assert_eq!(markdown(&"word ".repeat(limits::SCENE_WORDS)).words(), limits::SCENE_WORDS);
+}
+
+#[test]
+fn text_without_spaces_is_bounded_too() {
+    let long = "word-".repeat(limits::SCENE_CHARS / 5);
+    assert_eq!(markdown(&long).spoken_words(), limits::SCENE_CHARS / limits::WORD_CHARS);
+    let message = format!("{} characters", limits::SCENE_CHARS + 1);
+    assert!(error(&format!("{long}w")).message.contains(&message));
+    let json = format!("{{\"scenes\": [{{\"text\": \"Hi.\"}}, {{\"text\": \"{long}w\"}}]}}");
+    let wrong = parse_json(&json, "request").expect_err("too long");
+    assert!(wrong.message.contains(&message) && wrong.column() > 30, "{wrong}");
+    assert_eq!(markdown("A few short words of it.").spoken_words(), 6);
 }
 
 #[test]

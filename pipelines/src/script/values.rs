@@ -128,24 +128,23 @@ fn seed(source: &Source, node: &Node) -> Result<u64, ScriptError> {
     }
 }
 
-/// `none`, a mood, or a path. A bare word that is neither is a mistyped mood, not a file.
+/// `none`, a mood, or a path, as [`Music::check`] has it.
 pub(super) fn music(source: &Source, node: &Node) -> Result<Music, ScriptError> {
-    let expected = format!("`none`, a mood ({}) or the path of a sound file", MOODS.join(", "));
+    let expected = music_expected();
     if matches!(node.value, Value::Null | Value::Bool(false)) {
         return Err(source.error(node.range.clone(), format!("found {}", node.value.describe()), expected));
     }
     let text = line(source, node, "music", limits::PATH_CHARS)?;
     let music = Music::from(text);
-    let Music::File(path) = &music else { return Ok(music) };
-    if let Some(problem) = not_a_path(path) {
-        return Err(source.error(node.range.clone(), problem, expected));
+    match music.check() {
+        Ok(()) => Ok(music),
+        Err(problem) => Err(source.error(node.range.clone(), problem.to_string(), expected)),
     }
-    if !path.contains(['/', '\\', '.']) {
-        let known = MOODS.iter().copied().chain(["none"]);
-        let message = format!("unknown mood `{path}`; {}", names::hint(path, known));
-        return Err(source.error(node.range.clone(), message, expected));
-    }
-    Ok(music)
+}
+
+/// What may be written for music.
+pub(crate) fn music_expected() -> String {
+    format!("`none`, a mood ({}) or the path of a sound file", MOODS.join(", "))
 }
 
 /// Why a text cannot be the path of a file on this machine, if so.

@@ -3,13 +3,16 @@
 use super::looks::{Looks, frame};
 use super::recipe;
 use crate::engine::{Kept, StepContext, StepOutput};
-use crate::error::Result;
+use crate::error::{PipelineError, Result};
 use crate::report::{PictureFact, PictureMaker};
 use crate::spec::{GivenFile, Short};
 use reelsmith_media::cards::background;
 use reelsmith_media::picture;
 use reelsmith_storage::{Artifact, Digest};
 use serde_json::json;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 const VERSION: u32 = 1;
 
@@ -35,7 +38,12 @@ pub(crate) async fn run(short: &Short, scene: usize, context: &StepContext) -> R
 async fn given(given: &GivenFile, scene: usize, context: &StepContext) -> Result<(Artifact, PictureFact)> {
     let digest: Digest = given.sha256.parse()?;
     let path = context.fetch(&digest, "given").await?;
-    context.blocking(move || Ok(picture::load(&path).map(drop)?)).await?;
+    let media_type = context
+        .blocking(move || {
+            picture::load(&path)?;
+            media_type(&path)
+        })
+        .await?;
     let fact = PictureFact {
         source: PictureMaker::Given,
         why: format!("the script names `{}`", given.name),
@@ -46,11 +54,24 @@ async fn given(given: &GivenFile, scene: usize, context: &StepContext) -> Result
     let artifact = Artifact {
         digest,
         bytes: given.bytes,
-        media_type: "image/*".into(),
+        media_type: media_type.into(),
         name: name(scene),
         recipe: recipe("pictures", VERSION, &[], parameters),
     };
     Ok((artifact, fact))
+}
+
+/// The IANA media type of a picture file that can be decoded, by how it begins: PNG specification,
+/// section 5.2; RFC 9649, section 2.4; else JPEG.
+fn media_type(path: &Path) -> Result<&'static str> {
+    let failed = |e| PipelineError::io(format_args!("read {}", path.display()), e);
+    let mut start = Vec::new();
+    File::open(path).and_then(|file| file.take(12).read_to_end(&mut start)).map_err(failed)?;
+    Ok(match start.as_slice() {
+        [0x89, b'P', b'N', b'G', ..] => "image/png",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P'] => "image/webp",
+        _ => "image/jpeg",
+    })
 }
 
 async fn card(short: &Short, scene: usize, context: &StepContext) -> Result<(Artifact, PictureFact)> {

@@ -90,7 +90,7 @@ fn check_length(short: &Short, schedule: &Schedule) -> Result<()> {
     if found <= most {
         return Ok(());
     }
-    let words: usize = short.scenes.iter().map(|scene| crate::script::count_words(&scene.text)).sum();
+    let words: usize = short.scenes.iter().map(|scene| crate::script::spoken_words(&scene.text)).sum();
     let over = found - most;
     let cut = (words as f64 * over / found).ceil();
     let hint = longer_hint(&short.preset, most);

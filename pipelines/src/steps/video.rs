@@ -95,6 +95,8 @@ fn settings(short: &Short) -> VideoSettings {
         bitrate_bps: rules.bitrate_bps,
         preset: rules.encoder_speed.clone(),
         encoder: Encoder::X264,
+        // As many as x264 likes: its threads are those of another process, which `device.threads` does
+        // not count, and the number is part of what decides the bytes.
         threads: 0,
     }
 }
