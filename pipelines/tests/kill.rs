@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use support::{Desk, SCRIPT};
+use support::{Desk, SCRIPT, ffmpeg_of, is_at_work};
 
 /// Every step, in the order in which one slot takes them.
 const STEPS: [&str; 9] =
@@ -40,8 +40,10 @@ async fn submit(desk: &Desk, runner: &Runner) -> JobId {
 fn child() {
     let desk = Desk::at(Path::new(&std::env::var(DESK).expect("told by the parent")));
     let kill_at = std::env::var(KILL_AT).expect("told by the parent");
+    let dir = desk.dir.clone();
     let faults = Faults::new(move |at| {
-        if point(&at.step.to_string(), at.moment) == kill_at {
+        let here = point(&at.step.to_string(), at.moment) == kill_at;
+        if here && (at.moment != Moment::During || is_at_work(at, &dir)) {
             println!("{HERE}");
             loop {
                 std::thread::park();
@@ -58,8 +60,9 @@ fn child() {
     });
 }
 
-/// Runs a child until it stands at `kill_at`, and kills it there with SIGKILL.
-fn run_and_kill(desk: &Path, kill_at: &str) {
+/// Runs a child until it stands at `kill_at`, and kills it there with SIGKILL. Answers whether an
+/// ffmpeg worked for it then, which must not outlive it.
+fn run_and_kill(desk: &Path, kill_at: &str) -> bool {
     let test = std::env::current_exe().expect("a running test has a path");
     let mut child = Command::new(test)
         .args(["child", "--exact", "--ignored", "--nocapture"])
@@ -71,9 +74,17 @@ fn run_and_kill(desk: &Path, kill_at: &str) {
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
     // The test harness may have written something on the same line before.
     let stood = lines.any(|line| line.ends_with(HERE));
+    let ffmpeg = ffmpeg_of(desk);
     child.kill().expect("killed");
     child.wait().expect("ended");
     assert!(stood, "the child never came to: {kill_at}");
+    // The kernel kills it with its parent, and that takes a moment.
+    let killed = std::time::Instant::now();
+    while ffmpeg_of(desk).is_some() {
+        assert!(killed.elapsed().as_secs() < 30, "{kill_at}: ffmpeg outlived its parent");
+        std::thread::yield_now();
+    }
+    ffmpeg.is_some()
 }
 
 async fn outputs(jobs: &dyn Jobs, id: &JobId) -> BTreeMap<String, String> {
@@ -96,7 +107,8 @@ async fn killed_in_every_step_a_job_still_ends_well() {
     let moments = [Moment::Before, Moment::During, Moment::Worked];
     for step in STEPS {
         for moment in moments {
-            run_and_kill(&desk.dir, &point(step, moment));
+            let with_ffmpeg = moment == Moment::During && ["sound", "video"].contains(&step);
+            assert_eq!(run_and_kill(&desk.dir, &point(step, moment)), with_ffmpeg, "{step} {moment:?}");
         }
         run_and_kill(&desk.dir, &point(step, Moment::Recorded));
     }

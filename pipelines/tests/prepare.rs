@@ -52,6 +52,11 @@ async fn unknown_names_are_told_where_they_were_written() {
         (ShortOptions { preset: Some("smal".into()), ..options() }, "`small`"),
         (ShortOptions { voice: Some("humn".into()), ..options() }, "`hum`"),
         (ShortOptions { style: Some("zzzz".into()), ..options() }, "there are "),
+        (ShortOptions { music: Some(Music::from("clam".to_owned())), ..options() }, "did you mean `calm`?"),
+        (
+            ShortOptions { music: Some(Music::from("https://a.example/b.mp3".to_owned())), ..options() },
+            "an address",
+        ),
         (ShortOptions { encoder_speed: Some("fats".into()), ..options() }, "`fast`"),
         (ShortOptions { speed: Some(9.0), ..options() }, "from 0.5 to 2"),
         (ShortOptions { max_seconds: Some(1000.0), ..options() }, "at most 180 s"),
@@ -61,6 +66,10 @@ async fn unknown_names_are_told_where_they_were_written() {
         let error = bench.refused("Words.", options).await;
         assert!(error.script().is_none() && error.to_string().contains(told), "{error}");
     }
+    // A mistyped mood is no file, whether or not files are taken.
+    let music = ShortOptions { music: Some(Music::from("clam".to_owned())), ..options() };
+    let error = bench.runner.prepare(&document("Words."), &music, &Files::Refused).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownName, "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,6 +83,28 @@ async fn a_script_that_cannot_fit_is_refused_with_an_estimate() {
     assert!(text.contains("`max_seconds` (TikTok takes up to 180 s)"), "{text}");
     let more = ShortOptions { max_seconds: Some(120.0), ..options() };
     assert!(bench.prepare(&long, more).await.is_ok());
+    // One word for whoever counts spaces: 1500 characters are at least 250 / 3.6 s of speech.
+    let error = bench.refused(&"word-".repeat(300), options()).await;
+    assert_eq!(error.kind(), ErrorKind::Limit);
+    assert!(error.to_string().contains("1500 characters take about 101 s"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_title_made_from_the_first_words_is_no_longer_than_a_title_may_be() {
+    let bench = Bench::new().await;
+    for (script, title) in [
+        (
+            "One two three four five six, seven eight, nine ten.".to_owned(),
+            "One two three four five six, seven eight",
+        ),
+        ("w".repeat(180), &*"w".repeat(100)),
+        (format!("Short {}", "w".repeat(99)), "Short"),
+        (format!("Fine {}", "w".repeat(95)), &*format!("Fine {}", "w".repeat(95))),
+        ("ü".repeat(101), &*"ü".repeat(100)),
+    ] {
+        let more = ShortOptions { max_seconds: Some(100.0), ..options() };
+        assert_eq!(bench.prepare(&script, more).await.unwrap().title, title);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,14 +6,13 @@ mod support;
 use futures::StreamExt;
 use reelsmith_pipelines::faults::{Faults, Moment};
 use reelsmith_pipelines::report::PictureMaker;
-use reelsmith_pipelines::{ErrorKind, Event, JobEvent, JobId, Report, Runner};
+use reelsmith_pipelines::{Event, JobEvent, JobId, Report, Runner};
 use reelsmith_storage::{Artifact, JobState, Jobs};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use support::{Desk, SCRIPT};
+use support::{Desk, SCRIPT, ffmpeg_of, is_at_work};
 
 async fn events(runner: &Runner, job: &JobId) -> Vec<JobEvent> {
     runner.events(job, None).map(|event| event.expect("readable")).collect().await
@@ -103,10 +102,13 @@ async fn every_step_repeated_makes_the_same() {
 async fn cancelling_the_video_leaves_nothing_and_can_be_resumed() {
     let desk = Desk::new();
     let encoding = Arc::new(tokio::sync::Notify::new());
-    let tell = encoding.clone();
+    let (go_on, stay) = std::sync::mpsc::channel::<()>();
+    let (tell, stay, dir) = (encoding.clone(), std::sync::Mutex::new(stay), desk.dir.clone());
     let faults = Faults::new(move |point| {
-        if point.step.stage == "video" && point.moment == Moment::During {
+        if point.step.stage == "video" && point.moment == Moment::During && is_at_work(point, &dir) {
             tell.notify_one();
+            // Stands in the middle of its work until it has been cancelled; goes on whenever it is resumed.
+            let _ = stay.lock().expect("nobody panics here").recv();
         }
         Ok(())
     });
@@ -114,8 +116,12 @@ async fn cancelling_the_video_leaves_nothing_and_can_be_resumed() {
     let short = desk.prepare(&runner, SCRIPT).await;
     let id = runner.submit(short.clone()).await.unwrap().id;
     encoding.notified().await;
-    runner.cancel(&id).await.unwrap();
+    assert!(ffmpeg_of(&desk.dir).is_some(), "ffmpeg is at work");
+    let (canceller, cancelled) = (runner.clone(), id.clone());
+    let cancelling = tokio::spawn(async move { canceller.cancel(&cancelled).await });
     assert_eq!(runner.wait(&id).await.unwrap().state, JobState::Cancelled);
+    drop(go_on);
+    assert_eq!(cancelling.await.unwrap().unwrap(), JobState::Cancelled);
     assert_eq!(desk.left_over(), Vec::<std::path::PathBuf>::new());
     assert_eq!(ffmpeg_of(&desk.dir), None, "ffmpeg is still there");
     assert!(runner.artifacts(&id).await.unwrap().iter().all(|a| a.name != "video.mp4"));
@@ -129,20 +135,8 @@ async fn cancelling_the_video_leaves_nothing_and_can_be_resumed() {
         told.iter().filter(of).count()
     };
     assert_eq!((starts("voice/0"), starts("sound"), starts("video")), (1, 1, 2));
-    let over = runner.cancel(&id).await.unwrap_err();
-    assert_eq!(over.kind(), ErrorKind::Conflict);
+    assert_eq!(runner.cancel(&id).await.unwrap(), JobState::Succeeded);
     runner.shutdown().await;
-}
-
-/// The ffmpeg that works in a directory.
-fn ffmpeg_of(dir: &Path) -> Option<u32> {
-    let dir = dir.to_str().expect("UTF-8").as_bytes();
-    let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
-    let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.find(|pid| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.windows(dir.len()).any(|part| part == dir) && line.windows(6).any(|part| part == b"ffmpeg")
-    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,6 +189,9 @@ async fn given_pictures_and_music_travel_with_the_job() {
         serde_json::from_str(&text(&desk, &runner.artifacts(&id).await.unwrap(), "report.json").await)
             .unwrap();
     assert_eq!(report.scenes[0].picture.source, PictureMaker::Given);
+    let artifacts = runner.artifacts(&id).await.unwrap();
+    let picture = artifacts.iter().find(|artifact| artifact.name == "picture-000").unwrap();
+    assert_eq!(picture.media_type, "image/png");
     let inputs: Vec<&str> = report.inputs.iter().map(|input| input.name.as_str()).collect();
     assert_eq!(inputs, ["orange.png", "tone.wav"]);
     assert_eq!(report.title, "Given things are kept");

@@ -6,7 +6,7 @@ use reelsmith_inference_core::{
     Control, Engine, Footprint, InferenceError, ModelId, Progress, Resident, Result, Verdict,
 };
 use reelsmith_media::ffmpeg::Ffmpeg;
-use reelsmith_pipelines::faults::Faults;
+use reelsmith_pipelines::faults::{FaultPoint, Faults, Moment};
 use reelsmith_pipelines::report::{FileFact, ModelFact};
 use reelsmith_pipelines::script::parse_markdown;
 use reelsmith_pipelines::{
@@ -136,6 +136,37 @@ impl Desk {
     }
 }
 
+/// Whether a step is in the middle of its work, and not only about to begin it: what speaks has spoken
+/// something, and where ffmpeg works in `desk`, it runs.
+///
+/// Called at each report of progress. It slows the work down a little while nothing is done, so that
+/// ffmpeg has time to say of the first frames that they are encoded while there are more to come.
+pub fn is_at_work(point: &FaultPoint, desk: &Path) -> bool {
+    let with_ffmpeg = matches!(point.step.stage.as_str(), "sound" | "video");
+    match point.moment {
+        Moment::During if with_ffmpeg && ffmpeg_of(desk).is_some() => {
+            std::thread::sleep(if point.done == 0 { PACE } else { Duration::ZERO });
+            point.done > 0
+        }
+        Moment::During if with_ffmpeg => false,
+        Moment::During if point.step.stage == "voice" => point.done > 0,
+        moment => moment == Moment::During,
+    }
+}
+
+const PACE: Duration = Duration::from_millis(50);
+
+/// The ffmpeg that works in a directory.
+pub fn ffmpeg_of(dir: &Path) -> Option<u32> {
+    let dir = dir.to_str().expect("UTF-8").as_bytes();
+    let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.find(|pid| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.windows(dir.len()).any(|part| part == dir) && line.windows(6).any(|part| part == b"ffmpeg")
+    })
+}
+
 pub fn document(script: &str) -> Document {
     parse_markdown(script, "script.md").unwrap_or_else(|e| panic!("{e}"))
 }
@@ -183,13 +214,16 @@ impl Speak for Hum {
     }
 
     fn speak(&mut self, request: &SpeakRequest, control: &dyn Control) -> Result<Speech> {
-        if control.step(Progress { done: 0, total: Some(1), unit: "sentences" }) == Verdict::Cancel {
-            return Err(InferenceError::cancelled());
-        }
         let mut words = Vec::new();
+        let total = Some(request.text.split_whitespace().count() as u64);
+        let tell = |done: usize| match control.step(Progress { done: done as u64, total, unit: "words" }) {
+            Verdict::Cancel => Err(InferenceError::cancelled()),
+            Verdict::Continue => Ok(()),
+        };
         let mut samples = vec![0.0; RATE as usize / 10];
         let mut at = 0;
         for word in request.text.split_whitespace() {
+            tell(words.len())?;
             let start = samples.len() as f64 / f64::from(RATE);
             let from = at + request.text[at..].find(word).expect("a word of the text");
             at = from + word.len();
@@ -197,6 +231,7 @@ impl Speak for Hum {
             let end = samples.len() as f64 / f64::from(RATE);
             words.push(SpokenWord { text: word.into(), range: from..at, start, end });
         }
+        tell(words.len())?;
         samples.resize(samples.len() + RATE as usize / 10, 0.0);
         Ok(Speech { samples, sample_rate: RATE, words })
     }
