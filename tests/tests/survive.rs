@@ -211,13 +211,41 @@ fn a_full_disk_is_named_and_leaves_nothing() {
     let desk = Desk::new(SCRIPT);
     let home = desk.path("home");
     std::fs::create_dir_all(&home).expect("made");
-    // A file system of 3 MB in a mount namespace of its own: room for the rows, not for the film.
-    let inside = format!(r#"mount -t tmpfs -o size=3m tmpfs "{}" && exec "$0" "$@""#, home.display());
-    let make = desk.make();
+    let ended = run(&mut on_a_small_disk(&desk.make(), &home));
+    assert!(
+        ended.stderr.contains(MOUNTED),
+        "no small disk could be mounted, which takes root or user namespaces: {}",
+        ended.stderr
+    );
+    // What failed, where, and what to do, in our words and not in those of `mount`.
+    let said = ended.stderr.split_once(MOUNTED).expect("found above").1;
+    let place = home.to_str().expect("UTF-8");
+    assert!(said.contains("could not ") && said.contains(place), "{said}");
+    desk.assert_refused(
+        &ended,
+        &["No space left on device", "free some space and run the same command again"],
+    );
+}
+
+/// Printed once the small disk is there.
+const MOUNTED: &str = "the small disk is mounted";
+
+/// The same command with a file system of 3 MB at `home`, in a mount namespace of its own: room for the rows, not
+/// for the film. Whoever may not mount is made root of a user namespace first.
+fn on_a_small_disk(make: &Command, home: &Path) -> Command {
+    let inside = format!(
+        r#"mount -t tmpfs -o size=3m tmpfs "{}" && echo "{MOUNTED}" >&2 && exec "$0" "$@""#,
+        home.display()
+    );
+    let alone =
+        |unshare: &mut Command| unshare.arg("true").output().is_ok_and(|tried| tried.status.success());
     let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &inside]).arg(make.get_program());
-    command.args(make.get_args()).current_dir(make.get_current_dir().expect("set"));
+    command.arg("--mount");
+    if !alone(Command::new("unshare").arg("--mount")) {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args(["sh", "-c", &inside]).arg(make.get_program()).args(make.get_args());
+    command.current_dir(make.get_current_dir().expect("set"));
     command.envs(make.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let ended = run(&mut command);
-    desk.assert_refused(&ended, &["space"]);
+    command
 }
