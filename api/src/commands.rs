@@ -68,7 +68,10 @@ fn prepared(cli: Cli, reporter: &mut Reporter) -> Outcome {
 }
 
 async fn dispatch(command: Command, config: Config, reporter: &mut Reporter) -> Outcome {
-    let cancel = interrupt::token().map_err(|e| Failure::io("listen for Ctrl-C", &e))?;
+    let cancel = match clears_up(&command) {
+        true => interrupt::token().map_err(|e| Failure::io("listen for Ctrl-C", &e))?,
+        false => CancellationToken::new(),
+    };
     let reporter = std::mem::replace(
         reporter,
         Reporter::new(reporter.teller().style(), reporter.teller().bars().clone()),
@@ -99,6 +102,12 @@ fn flags(global: &Global, command: &Command) -> Flags {
         log_format: global.log_format.clone(),
         listen,
     }
+}
+
+/// Whether Ctrl-C is for the command to answer. The others only read: the system may end them at once.
+fn clears_up(command: &Command) -> bool {
+    use crate::cli::Models;
+    !matches!(command, Command::Presets(_) | Command::Voices(_) | Command::Models(Models::List { .. }))
 }
 
 /// Whether failures are also told as JSON on standard output.

@@ -2,7 +2,7 @@
 
 mod machine;
 mod models;
-mod programs;
+pub(crate) mod programs;
 
 use crate::config::Config;
 use crate::library::Library;

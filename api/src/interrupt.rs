@@ -1,6 +1,7 @@
 //! Ctrl-C and termination: the first asks the work to stop, the second stops the process.
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure, Outcome};
+use std::future::Future;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,17 @@ pub fn token() -> std::io::Result<CancellationToken> {
         std::process::exit(i32::from(Exit::Cancelled.code()));
     });
     Ok(token)
+}
+
+/// Does `work`, which is given up once `cancel` comes: what may be dropped half-way.
+///
+/// # Errors
+/// Those of the work; `Cancelled`.
+pub async fn unless<T>(cancel: &CancellationToken, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    tokio::select! {
+        done = work => done,
+        () = cancel.cancelled() => Err(Failure::cancelled("cancelled")),
+    }
 }
 
 async fn either((interrupt, terminate): &mut (Signal, Signal)) {

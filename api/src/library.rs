@@ -2,11 +2,11 @@
 
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
-use crate::near::did_you_mean;
 use reelsmith_inference::store::{State, Store, StoreConfig, StoreError, StoreErrorKind};
 use reelsmith_inference_core::ModelId;
 use reelsmith_inference_core::catalogue::{Capability, Catalogue, Kind, Model};
 use reelsmith_inference_core::speech::Voice;
+use reelsmith_pipelines::names::did_you_mean;
 use reelsmith_pipelines::report::{FileFact, ModelFact};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,8 +28,7 @@ impl Library {
     /// Reads the catalogue: the built-in entries and the user's own.
     ///
     /// # Errors
-    /// A user's entry that is invalid, or a configured voice model that does not exist, cannot speak,
-    /// or may not be used commercially where that is demanded.
+    /// A user's entry that is invalid, or a configured voice model that does not exist or cannot speak.
     pub fn open(config: &Config) -> Outcome<Self> {
         let catalogue = Catalogue::builtin().and_then(|built_in| built_in.with_dir(&config.user_models()));
         let catalogue = Arc::new(catalogue.map_err(Failure::usage)?);

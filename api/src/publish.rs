@@ -17,7 +17,7 @@ pub struct OutputFolder {
 const LOCK: &str = ".reelsmith.lock";
 
 impl OutputFolder {
-    /// Creates `dir` where needed and claims it.
+    /// Creates `dir` where needed and claims it; removes what a run that was killed left half-made.
     ///
     /// # Errors
     /// It cannot be created or written, or another run has it.
@@ -25,7 +25,10 @@ impl OutputFolder {
         std::fs::create_dir_all(dir)
             .map_err(|e| Failure::io(format!("create the output folder {}", dir.display()), &e))?;
         match FolderLock::attempt(&dir.join(LOCK), "make short")? {
-            Attempt::Held(lock) => Ok(Self { dir: dir.to_path_buf(), _lock: lock }),
+            Attempt::Held(lock) => {
+                sweep(dir);
+                Ok(Self { dir: dir.to_path_buf(), _lock: lock })
+            }
             Attempt::Taken(owner) => {
                 let who = owner.map_or(String::new(), |owner| format!(" (process {})", owner.pid));
                 Err(Failure::failed(format!(
@@ -74,8 +77,39 @@ struct Staged {
 
 impl Staged {
     fn new(dir: &Path, name: &str) -> Self {
-        Self { temporary: dir.join(format!(".{name}.{}.part", std::process::id())), last: dir.join(name) }
+        Self { temporary: dir.join(format!(".{name}.{}{PART}", std::process::id())), last: dir.join(name) }
     }
+}
+
+/// The end of a staged file's name, after a process id.
+const PART: &str = ".part";
+/// The begin of the name under which the blob store writes a copy, before [`INCOMING_RANDOM`] letters
+/// and digits.
+const INCOMING: &str = ".incoming-";
+const INCOMING_RANDOM: usize = 6;
+
+/// Removes what is left of runs that were killed. The folder is ours alone, so nobody writes these.
+fn sweep(dir: &Path) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let left_over = name.to_str().is_some_and(is_left_over);
+        if left_over
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Err(error) = std::fs::remove_file(entry.path())
+        {
+            tracing::warn!(%error, path = %entry.path().display(), "a left-over file stays");
+        }
+    }
+}
+
+fn is_left_over(name: &str) -> bool {
+    let staged = name.strip_suffix(PART).and_then(|name| name.rsplit_once('.')).is_some_and(|(name, pid)| {
+        name.len() > 1 && name.starts_with('.') && !pid.is_empty() && pid.bytes().all(|b| b.is_ascii_digit())
+    });
+    let incoming = name.strip_prefix(INCOMING).is_some_and(|random| {
+        random.len() == INCOMING_RANDOM && random.bytes().all(|b| b.is_ascii_alphanumeric())
+    });
+    staged || incoming
 }
 
 impl Drop for Staged {
@@ -151,6 +185,30 @@ mod tests {
         drop(folder);
         assert_eq!(names(dir.path()), ["a.mp4"]);
         assert_eq!(std::fs::read_to_string(dir.path().join("a.mp4")).expect("file"), "older");
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let keep = [".a.part", ".a.12x.part", "a.mp4.12.part", ".incoming-mail", ".hidden", "a.mp4"];
+        for name in [".a.mp4.4711.part", ".b.c.json.1.part", ".incoming-aB3xY9"].iter().chain(&keep) {
+            std::fs::write(dir.path().join(name), "x").expect("file");
+        }
+        std::fs::create_dir(dir.path().join(".d.1.part")).expect("folder");
+        drop(OutputFolder::claim(dir.path()).expect("free"));
+        let mut expected = keep.to_vec();
+        expected.push(".d.1.part");
+        expected.sort_unstable();
+        assert_eq!(names(dir.path()), expected);
+    }
+
+    #[test]
+    fn a_run_that_is_refused_leaves_the_files_of_the_other_alone() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let _other = OutputFolder::claim(dir.path()).expect("free");
+        let staged = dir.path().join(".a.mp4.4711.part");
+        std::fs::write(&staged, "x").expect("file");
+        assert!(OutputFolder::claim(dir.path()).is_err() && staged.exists());
     }
 
     #[test]

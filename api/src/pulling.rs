@@ -2,6 +2,7 @@
 
 use crate::config::layers::show_bytes;
 use crate::exit::{Failure, Outcome, blocking};
+use crate::interrupt::unless;
 use crate::library::{Library, store_failure};
 use crate::progress::{Style, Teller};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -50,7 +51,7 @@ pub async fn provide(library: &Library, teller: &Teller, cancel: &CancellationTo
     let needed = library.for_short();
     library.check_licences(&needed)?;
     let (here, ids) = (library.clone(), needed.clone());
-    blocking(move || here.check_changed(&ids)).await?;
+    unless(cancel, blocking(move || here.check_changed(&ids))).await?;
     pull(library, &needed, teller, cancel).await
 }
 

@@ -3,12 +3,14 @@
 use super::{Context, print};
 use crate::doctor::{Check, State, examine};
 use crate::exit::{Failure, Outcome};
+use crate::interrupt::unless;
 use serde_json::json;
 
 /// Looks, tells, and fails when something needed is missing.
 pub(super) async fn run(context: &Context, json: bool) -> Outcome {
     let library = context.library()?;
-    let checks = examine(&context.config, &library).await;
+    let looking = async { Ok(examine(&context.config, &library).await) };
+    let checks = unless(&context.cancel, looking).await?;
     let blocking = checks.iter().filter(|check| check.blocks()).count();
     match json {
         true => print(json!({"ok": blocking == 0, "checks": checks})),

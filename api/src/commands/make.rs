@@ -5,21 +5,25 @@ use super::summary;
 use crate::cli::Short as Args;
 use crate::exit::{Failure, Outcome};
 use crate::house::{DataOwner, House, locate_ffmpeg, pipeline_failure, presets};
+use crate::interrupt::unless;
 use crate::library::Library;
-use crate::near::did_you_mean;
 use crate::progress::Style;
 use crate::publish::OutputFolder;
 use crate::pulling::provide;
 use futures::StreamExt;
+use reelsmith_pipelines::names::did_you_mean;
 use reelsmith_pipelines::script::{self, Field, Music, limits};
 use reelsmith_pipelines::{Document, Files, JobId, Presets, ShortOptions, Submitted};
 use reelsmith_storage::{Artifact, Job, JobState};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// Told after a cancelled run.
 const RESUME: &str = "run the same command again to resume; finished steps are kept";
+/// Told after a failed one, whose own message says what to do first.
+const KEPT: &str = "finished steps are kept; the same command goes on after them";
 /// How often it is looked whether the data directory has become free.
 const WAIT_STEP: Duration = Duration::from_millis(200);
 
@@ -28,11 +32,12 @@ pub(super) async fn short(context: &mut Context, args: &Args) -> Outcome {
     let document = read_script(&args.script)?;
     let library = context.library()?;
     check_names(&document, args, &library, &presets(&context.config)?)?;
-    locate_ffmpeg(&context.config).await?;
+    unless(&context.cancel, locate_ffmpeg(&context.config)).await?;
     let folder = OutputFolder::claim(&args.out)?;
     provide(&library, context.reporter.teller(), &context.cancel).await.map_err(resumable)?;
     let owner = own_data(context).await?;
-    let house = House::open(&context.config, library, owner).await?;
+    let opening = House::open(&context.config, library, owner);
+    let house = unless(&context.cancel, opening).await.map_err(resumable)?;
     let outcome = make(context, &house, &document, args, &folder).await;
     house.shutdown().await;
     outcome
@@ -48,11 +53,9 @@ async fn make(
     let beside = args.script.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let files = Files::Beside(beside.to_path_buf());
     let options = options(args);
-    let prepared = house.runner.prepare(document, &options, &files);
-    let short = tokio::select! {
-        short = prepared => short.map_err(pipeline_failure)?,
-        () = context.cancel.cancelled() => return Err(Failure::cancelled(format!("cancelled; {RESUME}"))),
-    };
+    let preparing =
+        async { house.runner.prepare(document, &options, &files).await.map_err(pipeline_failure) };
+    let short = unless(&context.cancel, preparing).await.map_err(resumable)?;
     let told = last_event(house, &short.id(), context.reporter.teller().style()).await?;
     let submitted = house.runner.submit(short).await.map_err(pipeline_failure)?;
     context.reporter.job(&submitted.id);
@@ -63,11 +66,15 @@ async fn make(
         JobState::Cancelled => return Err(Failure::cancelled(format!("cancelled; {RESUME}"))),
         _ => {
             let why = job.error.as_deref().unwrap_or("the job failed without a message");
-            let hint = if why.contains("same command") { String::new() } else { format!("\n{RESUME}") };
-            return Err(Failure::failed(format!("{why}{hint}")));
+            return Err(Failure::failed(format!("{why}\n{KEPT}")));
         }
     }
-    let paths = publish(house, &job, folder).await?;
+    // A Ctrl-C that came too late to stop the job does not keep its files from their reader.
+    let cancel = match context.cancel.is_cancelled() {
+        true => CancellationToken::new(),
+        false => context.cancel.clone(),
+    };
+    let paths = publish(house, &job, folder, &cancel).await.map_err(resumable)?;
     summary::tell(context, &job, &paths)
 }
 
@@ -123,6 +130,8 @@ fn options(args: &Args) -> ShortOptions {
 /// A file named on the command line is relative to the caller's folder, not to the script's.
 fn given_music(text: String) -> Music {
     match Music::from(text) {
+        // Told as what was typed: a mood that does not exist, or an address.
+        wrong if wrong.check().is_err() => wrong,
         Music::File(path) => {
             let absolute = std::path::absolute(&path).map(|path| path.to_string_lossy().into_owned());
             Music::File(absolute.unwrap_or(path))
@@ -194,6 +203,7 @@ async fn follow(
             () = context.cancel.cancelled(), if !cancelled => {
                 cancelled = true;
                 context.reporter.teller().note("cancelling; press Ctrl-C again to stop at once");
+                // A job that ends before it is stopped is published below.
                 house.runner.cancel(id).await.map_err(pipeline_failure)?;
             }
         }
@@ -202,7 +212,12 @@ async fn follow(
 }
 
 /// Writes the finished artifacts into the folder, all or none.
-async fn publish(house: &House, job: &Job, folder: &OutputFolder) -> Outcome<Vec<PathBuf>> {
+async fn publish(
+    house: &House,
+    job: &Job,
+    folder: &OutputFolder,
+    cancel: &CancellationToken,
+) -> Outcome<Vec<PathBuf>> {
     let artifacts = house.runner.artifacts(&JobId(job.id.clone())).await.map_err(pipeline_failure)?;
     let title = job.spec.get("title").and_then(|title| title.as_str()).unwrap_or_default();
     let stem = slug(title);
@@ -220,7 +235,10 @@ async fn publish(house: &House, job: &Job, folder: &OutputFolder) -> Outcome<Vec
     folder
         .publish(&files, |artifact, path| {
             let digest = artifact.digest;
-            async move { blobs.get_to_file(&digest, &path).await.map(drop).map_err(Failure::failed) }
+            // Copying may be given up; the renames that follow it are not divided.
+            unless(cancel, async move {
+                blobs.get_to_file(&digest, &path).await.map(drop).map_err(Failure::failed)
+            })
         })
         .await
 }
@@ -236,6 +254,8 @@ const PUBLISHED: [(&str, &str); 5] = [
 
 /// Characters of a file's name at most, without its ending.
 const SLUG_CHARS: usize = 60;
+/// Bytes of it at most: file systems take 255, and a temporary name adds an ending and a process id.
+const SLUG_BYTES: usize = 180;
 
 /// A title as a file's name: lower-case letters and digits of any script, parted by single hyphens.
 fn slug(title: &str) -> String {
@@ -247,8 +267,8 @@ fn slug(title: &str) -> String {
             false => {}
         }
     }
-    let cut: String = slug.chars().take(SLUG_CHARS).collect();
-    let cut = cut.trim_end_matches('-');
+    let end = slug.char_indices().nth(SLUG_CHARS).map_or(slug.len(), |(at, _)| at);
+    let cut = slug[..slug.floor_char_boundary(end.min(SLUG_BYTES))].trim_end_matches('-');
     if cut.is_empty() { "short".to_owned() } else { cut.to_owned() }
 }
 
@@ -277,6 +297,10 @@ mod tests {
             assert_eq!(slug(title), expected, "{title}");
         }
         assert!(slug(&"long ".repeat(100)).len() <= SLUG_CHARS);
+        // Mathematical bold letters are letters of four bytes each.
+        let bold = slug(&"\u{1d400}".repeat(100));
+        assert_eq!(bold.chars().count(), SLUG_BYTES / 4, "{bold}");
+        assert!(slug(&format!("a{}", "\u{1d400}".repeat(100))).len() <= SLUG_BYTES);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use super::{Context, print};
 use crate::cli::{Models, Set};
 use crate::config::layers::show_bytes;
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Outcome, blocking};
+use crate::interrupt::unless;
 use crate::library::{Library, store_failure};
 use crate::pulling;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,7 +21,7 @@ pub(super) async fn run(context: &mut Context, command: Models) -> Outcome {
         Models::List { json } => list(&library, json),
         Models::Pull { models, set, json: _ } => pull(context, &library, &models, set).await,
         Models::Verify { models } => verify(context, &library, &models).await,
-        Models::Rm { models, yes } => remove(&library, &models, yes),
+        Models::Rm { models, yes } => remove(context, &library, &models, yes).await,
     }
 }
 
@@ -130,12 +131,15 @@ fn is_whole(library: &Library, id: &ModelId) -> bool {
     matches!(library.store.state(id), Ok(State::Present | State::Unverified))
 }
 
+fn bar_style() -> ProgressStyle {
+    ProgressStyle::with_template("{prefix:<24} {bar:30.cyan/dim} {bytes:>10}/{total_bytes}")
+        .expect("the template is a constant, checked by a test")
+}
+
 /// Hashes one entry on a thread of its own, with a bar.
 async fn verify_one(context: &Context, library: &Library, id: &ModelId) -> Outcome<Verified> {
-    let style = ProgressStyle::with_template("{prefix:<24} {bar:30.cyan/dim} {bytes:>10}/{total_bytes}")
-        .expect("the template is a constant, checked by a test");
-    let bar =
-        context.reporter.teller().bars().add(ProgressBar::new(0)).with_prefix(id.0.clone()).with_style(style);
+    let bars = context.reporter.teller().bars();
+    let bar = bars.add(ProgressBar::new(0)).with_prefix(id.0.clone()).with_style(bar_style());
     let (store, id, cancel, shown) = (library.store.clone(), id.clone(), context.cancel.clone(), bar.clone());
     let hashed = tokio::task::spawn_blocking(move || {
         let progress = |done, bytes| {
@@ -149,7 +153,7 @@ async fn verify_one(context: &Context, library: &Library, id: &ModelId) -> Outco
     hashed.map_err(|e| Failure::failed(format!("hashing was interrupted: {e}")))?
 }
 
-fn remove(library: &Library, names: &[String], yes: bool) -> Outcome {
+async fn remove(context: &Context, library: &Library, names: &[String], yes: bool) -> Outcome {
     let ids = named(library, names)?;
     for id in &ids {
         let users: Vec<&str> = library.catalogue().dependents(id).map(|model| model.id.0.as_str()).collect();
@@ -157,7 +161,8 @@ fn remove(library: &Library, names: &[String], yes: bool) -> Outcome {
             eprintln!("note: {id} is needed by {}", users.join(", "));
         }
     }
-    if !yes && !confirmed(&ids)? {
+    let asked = ids.clone();
+    if !yes && !unless(&context.cancel, blocking(move || confirmed(&asked))).await? {
         return Err(Failure::failed("nothing was removed"));
     }
     for id in &ids {
@@ -178,4 +183,22 @@ fn confirmed(ids: &[ModelId]) -> Outcome<bool> {
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(|e| Failure::io("read the answer", &e))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indicatif::{InMemoryTerm, ProgressDrawTarget};
+
+    #[test]
+    fn the_bar_of_hashing_shows_name_and_bytes() {
+        let screen = InMemoryTerm::new(4, 120);
+        let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
+        let bar = ProgressBar::with_draw_target(Some(2048), target).with_prefix("a-model");
+        bar.set_style(bar_style());
+        bar.set_position(1024);
+        bar.tick();
+        let shown = screen.contents();
+        assert!(shown.contains("a-model") && shown.contains("1.00 KiB/2.00 KiB"), "{shown:?}");
+    }
 }

@@ -20,11 +20,12 @@ fn install(package: &str, elsewhere: &str) -> String {
     }
 }
 
-/// Runs a program to its end; its standard output, or why it failed.
-async fn run(program: &Path, args: &[&str]) -> Result<String, String> {
+/// Runs a program to its end, which comes within `patience`; its standard output, or why it failed.
+/// The program is killed when this is dropped.
+pub(crate) async fn run(program: &Path, args: &[&str], patience: Duration) -> Result<String, String> {
     let child = Command::new(program).args(args).stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = match tokio::time::timeout(PATIENCE, child).await {
-        Err(_) => return Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    let output = match tokio::time::timeout(patience, child).await {
+        Err(_) => return Err(format!("no answer within {} s", patience.as_secs())),
         Ok(Err(error)) => return Err(error.to_string()),
         Ok(Ok(output)) => output,
     };
@@ -59,9 +60,8 @@ pub(super) async fn ffmpeg(tools: &Tools) -> Vec<Check> {
     let located = match located {
         Ok(Ok(located)) => located,
         Ok(Err(error)) => {
-            let text = error.to_string();
-            let state = if text.contains("or later is needed") { State::TooOld } else { State::Broken };
-            return vec![Check::bad("ffmpeg", state, text, mend)];
+            let state = refused(tools).await;
+            return vec![Check::bad("ffmpeg", state, error.to_string(), mend)];
         }
         Err(error) => return vec![Check::bad("ffmpeg", State::Broken, error.to_string(), mend)],
     };
@@ -76,12 +76,26 @@ pub(super) async fn ffmpeg(tools: &Tools) -> Vec<Check> {
     vec![version, video, audio]
 }
 
+/// What is wrong with programs that are there and were refused: those that state their version can only
+/// be too old.
+async fn refused(tools: &Tools) -> State {
+    for (name, given) in [("ffmpeg", &tools.ffmpeg), ("ffprobe", &tools.ffprobe)] {
+        let Some(program) = find(given.as_deref(), name, &tools.path) else { return State::Missing };
+        let said = run(&program, &["-version"], PATIENCE).await.unwrap_or_default();
+        let mut words = said.split_whitespace();
+        if !matches!((words.next(), words.next()), (Some("ffmpeg" | "ffprobe"), Some("version"))) {
+            return State::Broken;
+        }
+    }
+    State::TooOld
+}
+
 /// Tries a few frames: an encoder that is listed may still not work.
 async fn encodes(ffmpeg: &Ffmpeg, name: &str, args: &[&str], mend: &str) -> Check {
     let mut all = vec!["-nostdin", "-hide_banner", "-loglevel", "error"];
     all.extend(args);
     all.extend(["-f", "null", "-"]);
-    match run(ffmpeg.ffmpeg_path(), &all).await {
+    match run(ffmpeg.ffmpeg_path(), &all, PATIENCE).await {
         Ok(_) => Check::ok(name, "encodes"),
         Err(error) => Check::bad(name, State::Broken, error, mend),
     }
@@ -101,7 +115,7 @@ async fn client(name: &str, given: Option<&Path>, names: &[&str], package: &str,
         let found = "not found; needed only where the model hub cannot be reached";
         return Check::bad(name, State::Missing, found, mend).optional();
     };
-    match run(&program, &["--version"]).await {
+    match run(&program, &["--version"], PATIENCE).await {
         Ok(version) => {
             let version = version.lines().next().unwrap_or_default();
             let short = version.split(" from ").next().unwrap_or(version);
