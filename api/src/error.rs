@@ -2,6 +2,7 @@
 //!
 //! The caller reads `message`; the cause underneath goes to the log only.
 
+use crate::private::Private;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -32,6 +33,8 @@ pub enum Code {
     MethodNotAllowed,
     /// The job's state does not allow it.
     Conflict,
+    /// The service is called by a name that is not its own.
+    Misdirected,
     /// The range lies outside the artifact.
     RangeNotSatisfiable,
     /// Too many unfinished jobs.
@@ -63,6 +66,7 @@ impl Code {
             Code::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Code::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Code::Conflict => (StatusCode::CONFLICT, "conflict"),
+            Code::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "misdirected"),
             Code::RangeNotSatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable"),
             Code::QueueFull => (StatusCode::TOO_MANY_REQUESTS, "queue_full"),
             Code::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -75,7 +79,7 @@ impl Code {
     }
 
     /// Every code, for the documentation's test.
-    pub const ALL: [Code; 17] = [
+    pub const ALL: [Code; 18] = [
         Code::InvalidRequest,
         Code::InvalidScript,
         Code::UnknownName,
@@ -85,6 +89,7 @@ impl Code {
         Code::NotFound,
         Code::MethodNotAllowed,
         Code::Conflict,
+        Code::Misdirected,
         Code::RangeNotSatisfiable,
         Code::QueueFull,
         Code::Unavailable,
@@ -130,6 +135,23 @@ impl ApiError {
         Self { source: Some(source.into()), ..self }
     }
 
+    /// A fault of the service, whose cause goes to the log.
+    pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Code::Internal, FAULT).with_source(cause)
+    }
+
+    /// The same, with the places of this machine that it names replaced; the log has it in full.
+    pub fn hiding(self, private: &Private) -> Self {
+        let message = private.hide(&self.message);
+        match message == self.message {
+            true => self,
+            false => {
+                let full = self.source.unwrap_or_else(|| self.message.into());
+                Self { message, source: Some(full), ..self }
+            }
+        }
+    }
+
     /// There is no job of that id.
     pub fn no_job(id: &str) -> Self {
         Self::new(Code::NotFound, format!("there is no job {id}; GET /api/v1/jobs lists them"))
@@ -161,8 +183,10 @@ impl From<PipelineError> for ApiError {
             .script()
             .map_or(Value::Null, |script| json!({"line": script.line(), "column": script.column()}));
         let retry_after = error.retry_after();
-        let told = Self { details, retry_after, ..Self::new(code, error.to_string()) };
-        told.told_apart(error)
+        let from_below = StdError::source(&error)
+            .and_then(|cause| cause.downcast_ref::<StorageError>())
+            .is_some_and(names_places);
+        Self { details, retry_after, ..Self::told(code, from_below, error) }
     }
 }
 
@@ -176,22 +200,46 @@ impl From<StorageError> for ApiError {
             Storage::Unavailable => Code::Unavailable,
             _ => Code::Internal,
         };
-        Self::new(code, error.to_string()).told_apart(error)
+        let from_below = names_places(&error);
+        Self::told(code, from_below, error)
+    }
+}
+
+/// What the file system, the object store or the database said names files, folders and servers; what
+/// storage itself refused names only what the caller sent.
+fn names_places(error: &StorageError) -> bool {
+    StdError::source(error).is_some()
+}
+
+/// Told for every fault of the service's own.
+const FAULT: &str = "something failed on the server; its log has the cause under this request's id";
+
+/// What callers are told instead of a message that may name places of the server; none where the
+/// message is theirs to act on.
+fn instead(code: Code, from_below: bool) -> Option<&'static str> {
+    match code {
+        Code::Internal => Some(FAULT),
+        Code::Unavailable => Some("the service cannot do this right now; try again later"),
+        Code::DiskFull => Some("the server has no space left; nothing was lost: try again later"),
+        Code::ToolUnavailable => {
+            Some("a program or library that the server needs is missing or unusable; its log says which")
+        }
+        Code::ModelUnavailable => {
+            Some("a model that this needs is missing or damaged on the server; its log says which")
+        }
+        Code::NotFound if from_below => {
+            Some("the bytes of this are no longer in the store; send the job again")
+        }
+        _ if from_below => Some("the store refused this; the server's log has the cause"),
+        _ => None,
     }
 }
 
 impl ApiError {
-    /// Keeps `error` for the log; where the fault is ours, the caller is not told its text, which may
-    /// name files of the server.
-    fn told_apart(self, error: impl StdError + Send + Sync + 'static) -> Self {
-        let message = match self.code {
-            Code::Internal => {
-                "something failed on the server; its log has the cause under this request's id".into()
-            }
-            Code::Unavailable => "the service cannot do this right now; try again later".into(),
-            _ => self.message.clone(),
-        };
-        Self { message, ..self }.with_source(error)
+    /// Tells callers `error` or what stands for it, and keeps it for the log.
+    fn told(code: Code, from_below: bool, error: impl StdError + Send + Sync + 'static) -> Self {
+        let message = instead(code, from_below).map_or_else(|| error.to_string(), str::to_owned);
+        Self::new(code, message).with_source(error)
     }
 }
 
@@ -263,10 +311,34 @@ mod tests {
 
     #[tokio::test]
     async fn the_servers_own_faults_do_not_tell_its_paths() {
-        let error = PipelineError::new(Pipeline::Internal, "could not read /srv/secret/place");
-        let (status, _, body) = body(error.into()).await;
-        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(!body.to_string().contains("/srv"), "{body}");
+        let below = || std::io::Error::other("below");
+        let stored = |kind| StorageError::new(kind, "could not read /srv/secret/place").with_source(below());
+        let of = |kind| ApiError::from(PipelineError::new(kind, "could not read /srv/secret/place"));
+        for (error, expected) in [
+            (of(Pipeline::Internal), 500),
+            (of(Pipeline::Storage), 500),
+            (of(Pipeline::DiskFull), 507),
+            (of(Pipeline::ToolMissing), 503),
+            (of(Pipeline::ModelMissing), 503),
+            (of(Pipeline::ModelCorrupt), 503),
+            (stored(Storage::NotFound).into(), 404),
+            (stored(Storage::Denied).into(), 500),
+            (stored(Storage::DiskFull).into(), 507),
+            (PipelineError::from(stored(Storage::NotFound)).into(), 404),
+            (PipelineError::from(stored(Storage::InvalidInput)).into(), 400),
+        ] {
+            let (status, _, body) = body(error).await;
+            assert_eq!(status.as_u16(), expected, "{body}");
+            assert!(!body.to_string().contains("/srv"), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_caller_got_wrong_is_told_as_it_is() {
+        let error = StorageError::new(Storage::InvalidInput, "the cursor is malformed");
+        assert_eq!(body(error.into()).await.2["error"]["message"], "the cursor is malformed");
+        let error = PipelineError::new(Pipeline::UnknownName, "there is no preset `x`");
+        assert_eq!(body(error.into()).await.2["error"]["message"], "there is no preset `x`");
     }
 
     #[test]

@@ -126,28 +126,6 @@ impl House {
             budget_bytes: snapshot.budget_bytes,
         }
     }
-
-    /// What is needed to run a job, each with its problem if it has one.
-    pub async fn readiness(&self) -> Vec<(&'static str, Option<String>)> {
-        let database = self.jobs.count(JobState::Running).await.err().map(|error| error.to_string());
-        let blobs = self.blobs.check().await.err().map(|error| error.to_string());
-        let library = self.library.clone();
-        let ffmpeg = self.ffmpeg.clone();
-        let local =
-            tokio::task::spawn_blocking(move || (missing_models(&library), missing_programs(&ffmpeg)));
-        let (models, programs) = local.await.unwrap_or((Some("could not be looked at".into()), None));
-        vec![("database", database), ("blobs", blobs), ("models", models), ("ffmpeg", programs)]
-    }
-}
-
-fn missing_models(library: &Library) -> Option<String> {
-    let missing = library.missing(&library.for_short());
-    let names: Vec<&str> = missing.iter().map(|id| id.0.as_str()).collect();
-    (!names.is_empty()).then(|| format!("missing: run `reelsmith models pull {}`", names.join(" ")))
-}
-
-fn missing_programs(ffmpeg: &Ffmpeg) -> Option<String> {
-    Ffmpeg::locate(Some(ffmpeg.ffmpeg_path()), Some(ffmpeg.ffprobe_path())).err().map(|e| e.to_string())
 }
 
 /// Checks every file that takes part and loads ONNX Runtime; gives the font files.

@@ -1,13 +1,17 @@
 //! The middleware around every route, outermost first, each with its reason.
 
 use crate::error::{ApiError, Code};
+use crate::holding::Holding;
 use crate::state::App;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::HeaderName;
+use axum::http::uri::Authority;
+use axum::http::{HeaderName, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -35,10 +39,12 @@ pub fn limited(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
 /// Puts what every request needs around all routes.
 pub fn observed(router: Router, app: &Arc<App>) -> Router {
     router
-        // Counts what the caller got, errors of the layers inside included.
-        .layer(from_fn_with_state(app.clone(), count))
+        // A page of another site whose name was pointed at this machine is not a caller of this service.
+        .layer(from_fn_with_state(app.clone(), host))
         // A panic is one caller's 500, not a cut connection.
         .layer(CatchPanicLayer::custom(panicked))
+        // Counts what the caller got, the answers of all layers inside included.
+        .layer(from_fn_with_state(app.clone(), count))
         // The span carries the id, so that every log line of a request can be found from its answer.
         .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
@@ -57,20 +63,24 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
-    ApiError::new(
-        Code::Internal,
-        "something failed on the server; its log has the cause under this request's id",
-    )
-    .with_source(format!("panic: {text}"))
-    .into_response()
+    ApiError::internal(format!("panic: {text}")).into_response()
 }
 
+/// Marks an answer whose body has a place of its own, so that it need not keep that of the request.
+#[derive(Debug, Clone, Copy)]
+pub struct PlacedElsewhere;
+
+/// An answer keeps its place until its last byte is sent: each holds a socket, and often a file.
 async fn concurrency(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match app.requests.try_acquire() {
-        Ok(_place) => next.run(request).await,
-        Err(_) => ApiError::new(Code::Unavailable, "too many requests at once; try again in a second")
+    let Ok(place) = app.requests.clone().try_acquire_owned() else {
+        return ApiError::new(Code::Unavailable, "too many requests at once; try again in a second")
             .with_retry_after(BUSY_RETRY)
-            .into_response(),
+            .into_response();
+    };
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove::<PlacedElsewhere>() {
+        Some(PlacedElsewhere) => response,
+        None => response.map(|body| Body::new(Holding { body, _held: place })),
     }
 }
 
@@ -86,10 +96,95 @@ async fn deadline(State(app): State<Arc<App>>, request: Request, next: Next) -> 
 }
 
 async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let method = request.method().as_str().to_owned();
+    let method = method_label(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let began = Instant::now();
     let response = next.run(request).await;
-    app.metrics.request(&method, &route, response.status().as_u16(), began.elapsed());
+    app.metrics.request(method, &route, response.status().as_u16(), began.elapsed());
     response
+}
+
+/// The methods of RFC 9110 and PATCH by name: a caller may send any token, and each would be a series.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        Method::TRACE => "TRACE",
+        Method::CONNECT => "CONNECT",
+        _ => "OTHER",
+    }
+}
+
+/// Refuses names that are not this machine's, where only this machine is served.
+async fn host(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let server = &app.config.server;
+    if server.listen.ip().is_loopback()
+        && let Some(name) = stranger(&request, &server.hosts)
+    {
+        let message = format!(
+            "{name} is not a name of this service, which listens on this machine only; \
+             use localhost, or add the name to the setting server.hosts"
+        );
+        return ApiError::new(Code::Misdirected, message).into_response();
+    }
+    next.run(request).await
+}
+
+/// The first name by which the request calls the service and that is not one of its own. A request
+/// without a name comes from no browser and passes.
+fn stranger(request: &Request, known: &[String]) -> Option<String> {
+    let named = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let headers = request.headers().get_all(header::HOST).iter().map(|value| value.as_bytes());
+    let unknown = |name: &&[u8]| !is_own(name, known);
+    named.into_iter().chain(headers).find(unknown).map(|name| String::from_utf8_lossy(name).into_owned())
+}
+
+fn is_own(name: &[u8], known: &[String]) -> bool {
+    let Ok(authority) = Authority::try_from(name) else { return false };
+    let host = authority.host();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    // Only a name can be pointed at another address afterwards, never an address.
+    address.is_ok_and(|address| address.is_loopback())
+        || host.eq_ignore_ascii_case("localhost")
+        || known.iter().any(|known| known.eq_ignore_ascii_case(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_and_those_configured_are_its_own() {
+        let known = ["box.local".to_owned()];
+        for own in ["localhost", "LOCALHOST:80", "127.0.0.1:8787", "[::1]", "[::1]:8787", "Box.Local:1"] {
+            assert!(is_own(own.as_bytes(), &known), "{own}");
+        }
+        for other in [
+            "evil.example",
+            "evil.example:8787",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "192.168.1.2",
+            "[fe80::1]",
+            "box.local.evil.example",
+            "",
+            "localhost@evil.example",
+            "a b",
+            "\u{ff}",
+        ] {
+            assert!(!is_own(other.as_bytes(), &known), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_method_of_the_callers_own_making_makes_no_series() {
+        let made_up = Method::from_bytes(b"BREW").expect("a token");
+        assert_eq!(method_label(&made_up), "OTHER");
+        assert_eq!(method_label(&Method::DELETE), "DELETE");
+    }
 }

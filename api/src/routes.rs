@@ -4,6 +4,7 @@ mod artifacts;
 mod events;
 mod health;
 mod jobs;
+mod parameters;
 
 use crate::error::{ApiError, Code};
 use crate::layers;

@@ -4,8 +4,10 @@ use crate::config::Config;
 use crate::error::{ApiError, ApiResult, Code};
 use crate::house::House;
 use crate::metrics::{DeviceView, Metrics};
+use crate::private::Private;
+use crate::readiness::Readiness;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// The running service.
@@ -17,7 +19,13 @@ pub struct App {
     /// Series.
     pub metrics: Metrics,
     /// Places for requests.
-    pub requests: Semaphore,
+    pub requests: Arc<Semaphore>,
+    /// Held while a job is admitted and submitted, so that two callers do not both take the last place.
+    pub admission: Mutex<()>,
+    /// Whether jobs can be run.
+    pub readiness: Readiness,
+    /// What callers are not told.
+    pub private: Private,
     /// Places for event streams.
     streams: Arc<Semaphore>,
     /// Cancelled when the service begins to stop.
@@ -40,7 +48,10 @@ impl App {
     /// The service over wired parts.
     pub fn new(house: House, config: Config) -> Arc<Self> {
         Arc::new(Self {
-            requests: Semaphore::new(config.server.max_requests),
+            requests: Arc::new(Semaphore::new(config.server.max_requests)),
+            admission: Mutex::new(()),
+            readiness: Readiness::default(),
+            private: Private::new(&config),
             streams: Arc::new(Semaphore::new(config.server.max_streams)),
             metrics: Metrics::default(),
             stopping: CancellationToken::new(),

@@ -92,7 +92,7 @@ fn wrong_command_lines_and_settings_end_with_2() {
     let file = home.write("config.toml", "[devise]\nthreads = 2\n");
     let file = file.to_str().expect("UTF-8");
     home.run(&["--config", file, "models", "list"])
-        .refused(2, &["devise.threads", "did you mean device.threads"]);
+        .refused(2, &["devise.threads", "did you mean `device.threads`"]);
     home.run(&["--config", "none.toml", "models", "list"]).refused(2, &["none.toml"]);
     let output =
         home.command(&["models", "list"]).env("REELSMITH_JOBS_SLOTS", "99").output().expect("starts");
@@ -140,9 +140,9 @@ fn unknown_names_are_told_with_the_near_ones() {
     let home = Home::new();
     home.write("a.md", SCRIPT);
     home.run(&["models", "pull", "kokoro-82m-fp23"])
-        .refused(2, &["kokoro-82m-fp23", "did you mean kokoro-82m-fp32"]);
+        .refused(2, &["kokoro-82m-fp23", "did you mean `kokoro-82m-fp32`"]);
     home.run(&["models", "verify", "kokoro"]).refused(2, &["did you mean", "kokoro-82m-fp16"]);
-    home.run(&["models", "rm", "onnx", "--yes"]).refused(2, &["did you mean onnxruntime"]);
+    home.run(&["models", "rm", "onnx", "--yes"]).refused(2, &["did you mean `onnxruntime`"]);
     home.run(&["make", "short", "a.md", "--preset", "youtube_short"]).refused(2, &["youtube_shorts"]);
     home.run(&["make", "short", "a.md", "--voice", "af_hart"]).refused(2, &["af_hart", "af_heart"]);
     let output = home
@@ -264,4 +264,37 @@ fn a_reader_that_goes_away_is_no_failure() {
     let mut child = home.command(&["voices", "list"]).stdout(Stdio::piped()).spawn().expect("starts");
     drop(child.stdout.take());
     assert_eq!(child.wait().expect("ends").code(), Some(0));
+}
+
+#[test]
+fn the_first_ctrl_c_ends_a_look_at_programs_that_hang() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let begun = home.path("begun");
+    assert!(Command::new("mkfifo").arg(&begun).status().expect("mkfifo runs").success());
+    std::fs::create_dir(home.path("bin")).expect("folder");
+    let hanging = format!("#!/bin/sh\necho begun > '{}'\nexec sleep 60\n", begun.display());
+    for name in ["bin/ffmpeg", "bin/ffprobe"] {
+        let program = home.write(name, &hanging);
+        std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).expect("mode");
+    }
+    home.write("a.md", SCRIPT);
+    let path = format!("{}:/usr/bin:/bin", home.path("bin").display());
+    for args in [&["doctor"][..], &["make", "short", "a.md"]] {
+        let mut child = home
+            .command(args)
+            .env("PATH", &path)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
+        // Ends when the program writes into the pipe.
+        let looked = Command::new("timeout").args(["60", "cat"]).arg(&begun).status().expect("cat runs");
+        assert!(looked.success(), "{args:?} never looked for ffmpeg");
+        let sent = Command::new("kill").arg("-INT").arg(child.id().to_string()).status().expect("kill runs");
+        assert!(sent.success());
+        let asked = std::time::Instant::now();
+        assert_eq!(child.wait().expect("ends").code(), Some(130), "{args:?}");
+        assert!(asked.elapsed().as_secs() < 30, "{args:?} waited for the program");
+    }
 }

@@ -7,6 +7,7 @@ mod house;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use house::{Served, http_get, json_of, script};
+use reelsmith_storage::JobState;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,6 +61,8 @@ async fn bodies_are_json_and_not_too_large() {
     };
     assert_eq!(post("text/plain", "{}".into()).await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(post("application/json", "{".into()).await.status(), StatusCode::BAD_REQUEST);
+    let capitals = post("Application/JSON; charset=utf-8", "{".into()).await;
+    assert_eq!(capitals.status(), StatusCode::BAD_REQUEST, "its type is JSON, whatever the case");
     let large = post("application/json", " ".repeat(3000)).await;
     assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(json_of(large).await["error"]["code"], "body_too_large");
@@ -78,6 +81,12 @@ async fn unknown_routes_methods_and_jobs_answer_in_the_same_form() {
         ("/api/v1/jobs?limit=many", 400, "invalid_request"),
         ("/api/v1/jobs?state=lost", 400, "invalid_request"),
         ("/api/v1/jobs?cursor=lost", 400, "invalid_request"),
+        ("/api/v1/jobs?limit=1&limit=2", 400, "invalid_request"),
+        ("/api/v1/jobs/%ff", 400, "invalid_request"),
+        ("/api/v1/jobs/%ff/events", 400, "invalid_request"),
+        ("/api/v1/jobs/none/events?after=1&after=2", 400, "invalid_request"),
+        ("/api/v1/jobs/%ff/artifacts", 400, "invalid_request"),
+        ("/api/v1/jobs/none/artifacts/%ff", 400, "invalid_request"),
     ] {
         let response = served.get(path).await;
         assert_eq!(response.status().as_u16(), status, "{path}");
@@ -116,11 +125,8 @@ async fn a_job_is_created_followed_cancelled_and_taken_up_again() {
     let mut events = served.events(&location, None).await;
     events.until(|event| event["kind"] == "step_started").await;
 
-    let delete =
-        Request::builder().method(Method::DELETE).uri(&location).body(Body::empty()).expect("request");
-    let cancelled = served.call(delete).await;
-    assert_eq!(cancelled.status(), StatusCode::OK);
-    assert_eq!(json_of(cancelled).await["state"], "cancelled");
+    let (status, cancelled) = served.delete(&location).await;
+    assert_eq!((status, &cancelled["state"]), (StatusCode::OK, &"cancelled".into()));
     events.drain().await;
     let last = events.seen.last().expect("events").clone();
     assert_eq!((&last.1["kind"], &last.1["state"]), (&"state".into(), &"cancelled".into()));
@@ -168,6 +174,10 @@ async fn artifacts_come_whole_in_part_and_not_at_all() {
     let response = served.call(head).await;
     assert_eq!(response.headers()[header::CONTENT_LENGTH], "600000");
     assert!(axum::body::to_bytes(response.into_body(), 1).await.expect("body").is_empty());
+    let head = Request::builder().method(Method::HEAD).uri(&path).header(header::RANGE, "bytes=0-9");
+    let response = served.call(head.body(Body::empty()).expect("request")).await;
+    assert_eq!(response.status(), StatusCode::OK, "ranges are for GET");
+    assert_eq!(response.headers()[header::CONTENT_LENGTH], "600000");
     let missing = served.get(&path.replace("video.mp4", "video.mov")).await;
     assert_eq!(missing.status(), StatusCode::NOT_FOUND);
     assert!(json_of(missing).await["error"]["message"].as_str().is_some_and(|m| m.contains("video.mp4")));
@@ -177,6 +187,12 @@ async fn artifacts_come_whole_in_part_and_not_at_all() {
     assert_eq!(listed["artifacts"][0]["href"], path.as_str());
     let over = served.get(&format!("{jobs}/events?after=1000000")).await;
     assert_eq!(over.status(), StatusCode::NO_CONTENT, "a browser is told not to connect again");
+
+    served.lose_bytes();
+    let lost = served.get(&path).await;
+    assert_eq!(lost.status(), StatusCode::NOT_FOUND);
+    let told = json_of(lost).await.to_string();
+    assert!(!told.contains(served.path("").to_str().expect("UTF-8")), "{told}");
     served.end().await;
 }
 
@@ -214,11 +230,13 @@ async fn probes_tell_the_truth() {
     let text = String::from_utf8(text.to_vec()).expect("UTF-8");
     for line in [
         "reelsmith_http_requests_total{method=\"GET\",route=\"/api/v1/jobs/{id}\",status=\"200\"} 1",
-        "reelsmith_jobs{state=\"cancelled\"} 1",
+        "reelsmith_jobs{state=\"queued\"} 0",
+        "reelsmith_jobs{state=\"running\"} 0",
         "reelsmith_device_queue_depth 0",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
+    assert!(!text.contains("state=\"cancelled\""), "what is over is not counted at each scrape: {text}");
     served.stopping();
     let ready = served.get("/ready").await;
     assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -226,5 +244,148 @@ async fn probes_tell_the_truth() {
     assert_eq!(body["checks"]["accepting"]["ok"], false);
     let (status, _) = served.post(&script("One")).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "no new work while stopping");
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_takes_no_job_up_again() {
+    let served = Served::start(&[("REELSMITH_JOBS_QUEUE", "1")]).await;
+    let link = |job: &Value| job["links"]["self"].as_str().expect("a link").to_owned();
+    let (status, one) = served.post(&script("One")).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{one}");
+    assert_eq!(served.delete(&link(&one)).await.0, StatusCode::OK);
+    let (status, two) = served.post(&script("Two")).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{two}");
+    let (status, refused) = served.post(&script("One")).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "it is known, but would be one more: {refused}");
+    assert_eq!(served.delete(&link(&two)).await.0, StatusCode::OK);
+    let (status, again) = served.post(&script("One")).await;
+    assert_eq!((status, &again["id"]), (StatusCode::OK, &one["id"]));
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_jobs_at_once_the_last_place_goes_to_one() {
+    let served = Served::start(&[("REELSMITH_JOBS_QUEUE", "1")]).await;
+    let bodies: Vec<Value> = (0..8).map(|n| script(&format!("Number {n}"))).collect();
+    let answers = futures::future::join_all(bodies.iter().map(|body| served.post(body))).await;
+    let of = |wanted| answers.iter().filter(|(status, _)| *status == wanted).count();
+    assert_eq!((of(StatusCode::ACCEPTED), of(StatusCode::TOO_MANY_REQUESTS)), (1, 7), "{answers:?}");
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_what_is_over_leaves_it_as_it_is() {
+    let states = [
+        ("job-1", JobState::Succeeded, None),
+        ("job-2", JobState::Failed, None),
+        ("job-3", JobState::Cancelled, None),
+    ];
+    let served = Served::with_jobs(&[], &states).await;
+    for (id, state, _) in states {
+        let (status, job) = served.delete(&format!("/api/v1/jobs/{id}")).await;
+        assert_eq!((status, &job["state"]), (StatusCode::OK, &state.name().into()));
+    }
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_failed_does_not_tell_the_servers_folders() {
+    let folder = tempfile::tempdir().expect("temp dir");
+    let assets = folder.path().to_str().expect("UTF-8");
+    let why = format!("could not read {assets}/a/b.png: no such file");
+    let settings = [("REELSMITH_SERVER_ASSETS_DIR", assets)];
+    let served = Served::with_jobs(&settings, &[("job-1", JobState::Failed, Some(&why))]).await;
+    let job = json_of(served.get("/api/v1/jobs/job-1").await).await;
+    assert_eq!(job["error"], "could not read assets_dir/a/b.png: no such file");
+    let jobs = json_of(served.get("/api/v1/jobs").await).await;
+    assert_eq!(jobs["jobs"][0]["error"], job["error"]);
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_picture_is_told_without_the_folder_it_lies_in() {
+    let assets = tempfile::tempdir().expect("temp dir");
+    std::fs::write(assets.path().join("a.png"), b"no picture").expect("file");
+    let dir = assets.path().to_str().expect("UTF-8");
+    let served = Served::start(&[("REELSMITH_SERVER_ASSETS_DIR", dir)]).await;
+    let body = json!({"kind": "short", "markdown": "## One\n\n![x](a.png)\n\nWords.\n"});
+    let (status, answer) = served.post(&body).await;
+    assert!(status.is_client_error(), "{answer}");
+    let told = answer.to_string();
+    assert!(told.contains("a.png") && !told.contains(dir), "{told}");
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_keeps_its_place_to_its_last_byte_and_a_stream_does_not() {
+    let served = Served::start(&[("REELSMITH_SERVER_MAX_REQUESTS", "1")]).await;
+    let content = vec![7; 3 << 20];
+    let path = served.finished_job(&content).await;
+    let unread = served.get(&path).await;
+    assert_eq!(unread.status(), StatusCode::OK);
+    let refused = served.get("/api/v1/jobs").await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key(header::RETRY_AFTER));
+    assert_eq!(served.get("/health").await.status(), StatusCode::OK, "probes need no place");
+    let body = axum::body::to_bytes(unread.into_body(), 4 << 20).await.expect("body");
+    assert_eq!(body, content);
+    assert_eq!(served.get("/api/v1/jobs").await.status(), StatusCode::OK);
+
+    served.add_job("job-2").await;
+    let _events = served.events("/api/v1/jobs/job-2", None).await;
+    assert_eq!(served.get("/api/v1/jobs").await.status(), StatusCode::OK, "a stream has a place of its own");
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_others_are_turned_away_on_this_machine_only() {
+    let ask = |host: &str| {
+        Request::get("/api/v1/jobs").header(header::HOST, host).body(Body::empty()).expect("request")
+    };
+    let served = Served::start(&[("REELSMITH_SERVER_HOSTS", "studio.local")]).await;
+    for host in ["localhost:8787", "127.0.0.1", "[::1]:8787", "studio.local:80"] {
+        assert_eq!(served.call(ask(host)).await.status(), StatusCode::OK, "{host}");
+    }
+    let refused = served.call(ask("rebound.example:8787")).await;
+    assert_eq!(refused.status(), StatusCode::MISDIRECTED_REQUEST);
+    let told = json_of(refused).await;
+    assert_eq!(told["error"]["code"], "misdirected");
+    let message = told["error"]["message"].as_str().expect("a message");
+    assert!(message.contains("rebound.example:8787") && message.contains("server.hosts"), "{message}");
+    let absolute = Request::get("http://rebound.example/api/v1/jobs").body(Body::empty()).expect("request");
+    assert_eq!(served.call(absolute).await.status(), StatusCode::MISDIRECTED_REQUEST);
+    served.end().await;
+
+    let open = Served::start(&[("REELSMITH_LISTEN", "0.0.0.0:8787")]).await;
+    assert_eq!(open.call(ask("anything.example")).await.status(), StatusCode::OK);
+    open.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn panics_are_counted_and_made_up_methods_share_a_series() {
+    let served = Served::start(&[]).await;
+    async fn broken() -> &'static str {
+        panic!("a defect")
+    }
+    let routes = axum::Router::new().route("/broken", axum::routing::get(broken));
+    let request = Request::get("/broken").body(Body::empty()).expect("request");
+    let answer = served.observed(routes, request).await;
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(json_of(answer).await["error"]["code"], "internal");
+    for method in ["BREW", "WHEN"] {
+        let request = Request::builder().method(method).uri("/health").body(Body::empty()).expect("request");
+        assert_eq!(served.call(request).await.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let metrics = served.get("/metrics").await;
+    let text = axum::body::to_bytes(metrics.into_body(), 1 << 20).await.expect("body");
+    let text = String::from_utf8(text.to_vec()).expect("UTF-8");
+    for line in [
+        "reelsmith_http_requests_total{method=\"GET\",route=\"/broken\",status=\"500\"} 1",
+        "reelsmith_http_requests_total{method=\"OTHER\",route=\"/health\",status=\"405\"} 2",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("BREW"), "{text}");
     served.end().await;
 }

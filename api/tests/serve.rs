@@ -106,6 +106,9 @@ async fn a_terminated_service_leaves_its_jobs_to_the_next_one() {
     let told = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(told.contains("`reelsmith serve`") && told.contains("--data-dir"), "{told}");
 
+    let foreign = client.get(format!("{}/health", first.address)).header("host", "rebound.example");
+    assert_eq!(foreign.send().await.expect("an answer").status(), 421);
+
     let body = json!({"kind": "short", "script": {
         "title": "A test", "music": "none", "seed": 1, "scenes": [{"text": "This is a short sentence."}],
     }});

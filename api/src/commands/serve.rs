@@ -1,13 +1,14 @@
 //! `reelsmith serve`: the HTTP service, from its first to its last connection.
 
 use super::Context;
+use crate::connections::{self, Ended, Limits};
 use crate::exit::{Failure, Outcome};
 use crate::house::{DataOwner, House, locate_ffmpeg};
+use crate::interrupt::unless;
 use crate::pulling::provide;
 use crate::routes::router;
 use crate::state::App;
 use crate::watch;
-use std::future::Future;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -16,22 +17,22 @@ use tokio_util::sync::CancellationToken;
 pub(super) async fn serve(context: &mut Context) -> Outcome {
     let config = context.config.clone();
     let library = context.library()?;
-    locate_ffmpeg(&config).await?;
+    unless(&context.cancel, locate_ffmpeg(&config)).await?;
     let owner = own_data(context)?;
     // Bound before the models are looked at: a taken port is told at once.
     let listener = TcpListener::bind(config.server.listen).await.map_err(|e| {
         Failure::io(format!("listen on {}; choose another address with --listen", config.server.listen), &e)
     })?;
     provide(&library, context.reporter.teller(), &context.cancel).await?;
-    let house = House::open(&config, library, owner).await?;
+    let house = unless(&context.cancel, House::open(&config, library, owner)).await?;
     let app = App::new(house, config);
     watch::start(&app);
     announce(&listener, &app);
-    let served = run(listener, &app, context.cancel.clone()).await;
+    run(listener, &app, context.cancel.clone()).await;
     tracing::info!("stopping: running jobs are put by and go on at the next start");
     app.house.shutdown().await;
     tracing::info!("stopped");
-    served
+    Ok(())
 }
 
 fn own_data(context: &Context) -> Outcome<DataOwner> {
@@ -57,28 +58,20 @@ fn announce(listener: &TcpListener, app: &App) {
 }
 
 /// Serves until `stop`, then lets open requests end within the configured time.
-async fn run(listener: TcpListener, app: &Arc<App>, stop: CancellationToken) -> Outcome {
+async fn run(listener: TcpListener, app: &Arc<App>, stop: CancellationToken) {
     let stopping = app.stopping.clone();
     tokio::spawn(async move {
         stop.cancelled().await;
         stopping.cancel();
     });
-    let served = axum::serve(listener, router(app.clone()))
-        .with_graceful_shutdown(app.stopping.clone().cancelled_owned());
-    tokio::select! {
-        served = served.into_future() => served.map_err(|e| Failure::io("serve", &e)),
-        () = drained(app) => {
-            tracing::warn!("some requests did not end in time and are cut");
-            Ok(())
-        }
-    }
-}
-
-/// Ends when requests have had their time after the stop began.
-fn drained(app: &Arc<App>) -> impl Future<Output = ()> + use<> {
-    let (stopping, drain) = (app.stopping.clone(), app.config.server.drain);
-    async move {
-        stopping.cancelled().await;
-        tokio::time::sleep(drain).await;
+    let server = &app.config.server;
+    let limits = Limits {
+        connections: server.max_connections,
+        head: server.head,
+        stall: server.timeout,
+        drain: server.drain,
+    };
+    if connections::serve(listener, router(app.clone()), limits, &app.stopping).await == Ended::Cut {
+        tracing::warn!("some requests did not end in time and are cut");
     }
 }

@@ -22,7 +22,7 @@ const fn key(name: &'static str, default: &'static str, help: &'static str) -> K
     Key { name, default, help }
 }
 
-/// All settings, sorted by name. `docs/cli.md` lists them all (checked by a test).
+/// All settings, sorted by name. The table of `docs/cli.md` is this one (checked by a test).
 pub const KEYS: &[Key] = &[
     key("blobs", "local", "local or s3: where finished artifacts are kept"),
     key("commercial_use", "false", "true or false: refuse models whose licence forbids commercial use"),
@@ -38,17 +38,32 @@ pub const KEYS: &[Key] = &[
     key("log.filter", "warn, for serve info", "tracing filter, for example info,reelsmith=debug"),
     key("log.format", "text", "text or json"),
     key("models_dir", "$XDG_CACHE_HOME/reelsmith/models", "model files, shared by everything that uses them"),
-    key("s3.access_key", "", "S3 access key"),
-    key("s3.bucket", "", "S3 bucket, which must exist"),
-    key("s3.endpoint", "", "S3 server: https://, or http:// on a network you trust"),
+    key("s3.access_key", "none", "S3 access key"),
+    key("s3.bucket", "none", "S3 bucket, which must exist"),
+    key("s3.endpoint", "none", "S3 server: https://, or http:// on a network you trust"),
     key("s3.region", "us-east-1", "S3 region"),
-    key("s3.secret_key", "", "S3 secret key"),
+    key("s3.secret_key", "none", "S3 secret key"),
     key("server.assets_dir", "none", "folder whose pictures and music scripts sent to the API may name"),
     key("server.drain_seconds", "20", "1 to 600: how long open requests may take to end at shutdown"),
+    key(
+        "server.head_seconds",
+        "10",
+        "1 to 600: how long the head of a request may take, and an idle connection is kept",
+    ),
+    key(
+        "server.hosts",
+        "none",
+        "names, parted by commas, under which a service on a loopback address may be called beside localhost",
+    ),
     key("server.max_body", "1MiB", "1KiB to 64MiB: largest request body"),
-    key("server.max_requests", "256", "1 to 100000: requests worked on at once before 503"),
+    key("server.max_connections", "11000", "1 to 200000: connections at once; further ones wait"),
+    key("server.max_requests", "256", "1 to 100000: requests answered at once, to the last byte, before 503"),
     key("server.max_streams", "10000", "1 to 100000: event streams open at once before 503"),
-    key("server.timeout_seconds", "30", "1 to 600: how long a request may take until its answer begins"),
+    key(
+        "server.timeout_seconds",
+        "30",
+        "1 to 600: how long a request may take until its answer begins, and its caller to take a piece of it",
+    ),
     key("tools.ffmpeg", "from PATH", "the ffmpeg program"),
     key("tools.ffprobe", "from PATH", "the ffprobe program"),
     key("tools.npm", "from PATH", "the npm program, which fetches from the npm registry"),
@@ -66,10 +81,13 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_is_documented() {
+    fn the_documentation_lists_every_setting_with_its_default_and_meaning() {
         let doc = include_str!("../../../docs/cli.md");
-        for key in KEYS {
-            assert!(doc.contains(&format!("`{}`", key.name)), "docs/cli.md does not list {}", key.name);
-        }
+        let head = "| name | default | allowed, and meaning |\n|---|---|---|\n";
+        let (_, table) = doc.split_once(head).expect("the table of settings");
+        let found: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+        let row = |key: &Key| format!("| `{}` | {} | {} |", key.name, key.default, key.help);
+        let expected: Vec<String> = KEYS.iter().map(row).collect();
+        assert_eq!(found, expected, "docs/cli.md lists what this file says, in its order");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ConfigError;
 use super::keys::KEYS;
-use crate::near::did_you_mean;
+use reelsmith_pipelines::names::did_you_mean;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -173,6 +173,17 @@ impl Layers {
         self.raw(key)
             .map(|(value, origin)| value.parse().map_err(|_| Self::wrong(key, value, origin, expected)))
             .transpose()
+    }
+
+    /// Names of hosts, parted by commas.
+    pub fn hosts(&self, key: &'static str) -> Result<Vec<String>, ConfigError> {
+        let Some((value, origin)) = self.raw(key) else { return Ok(Vec::new()) };
+        let names: Vec<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        match names.iter().all(|name| !name.is_empty() && name.chars().all(plain)) {
+            true => Ok(names),
+            false => Err(Self::wrong(key, value, origin, "names without ports, parted by commas")),
+        }
     }
 
     /// An http or https address without a trailing slash.

@@ -53,7 +53,7 @@ fn base_directories_follow_the_xdg_variables_when_absolute() {
 fn unknown_keys_are_refused_with_near_matches() {
     let message = refused("[device]\nthread = 3\n", &[]);
     assert!(message.contains("unknown setting device.thread in "), "{message}");
-    assert!(message.contains("did you mean device.threads"), "{message}");
+    assert!(message.contains("did you mean `device.threads`"), "{message}");
 }
 
 #[test]
@@ -72,10 +72,18 @@ fn a_value_out_of_range_names_key_origin_and_range() {
         ("REELSMITH_HUB_ENDPOINT", "ftp://x"),
         ("REELSMITH_SERVER_TIMEOUT_SECONDS", "0"),
         ("REELSMITH_DEVICE_THREADS", "-1"),
+        ("REELSMITH_SERVER_HOSTS", "box.local:80"),
+        ("REELSMITH_SERVER_HOSTS", "a,,b"),
     ] {
         let message = refused("", &[(variable, value)]);
         assert!(message.contains(variable) && message.contains("expected"), "{message}");
     }
+}
+
+#[test]
+fn names_of_the_service_are_a_list_in_one_value() {
+    let config = load("[server]\nhosts = \"box.local, studio\"", &[], Flags::default()).expect("valid");
+    assert_eq!(config.server.hosts, ["box.local", "studio"]);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! A job's artifacts: the list, and their bytes with ranges and validators.
 
 use super::jobs::find;
+use super::parameters::Params;
 use crate::error::{ApiError, ApiResult, Code};
 use crate::http_range::{Asked, asked, names_tag, range_stands};
 use crate::state::App;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::response::Builder;
 use axum::http::{HeaderMap, HeaderName, Method, Response, StatusCode, header};
 use axum::response::IntoResponse;
@@ -17,7 +18,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// `GET /api/v1/jobs/{id}/artifacts`
-pub(super) async fn list(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
+pub(super) async fn list(State(app): State<Arc<App>>, Params(id): Params<String>) -> ApiResult {
     let job = find(&app, &id).await?;
     let artifacts = app.house.runner.artifacts(&JobId(job.id)).await?;
     let shown: Vec<Value> = artifacts
@@ -36,7 +37,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, Path(id): Path<String>) ->
 /// `GET` and `HEAD /api/v1/jobs/{id}/artifacts/{name}`
 pub(super) async fn fetch(
     State(app): State<Arc<App>>,
-    Path((id, name)): Path<(String, String)>,
+    Params((id, name)): Params<(String, String)>,
     method: Method,
     headers: HeaderMap,
 ) -> ApiResult {
@@ -64,7 +65,8 @@ async fn answer(app: &App, artifact: &Artifact, method: &Method, headers: &Heade
     if text(header::IF_NONE_MATCH).is_some_and(|tags| names_tag(tags, &etag)) {
         return Ok(finish(base.status(StatusCode::NOT_MODIFIED), Body::empty()));
     }
-    let range = match range_stands(text(header::IF_RANGE), &etag) {
+    // Ranges have a meaning for GET only (RFC 9110, section 14.2).
+    let range = match *method == Method::GET && range_stands(text(header::IF_RANGE), &etag) {
         true => asked(text(header::RANGE), artifact.bytes),
         false => Asked::Whole,
     };

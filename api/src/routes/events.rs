@@ -1,9 +1,11 @@
 //! A job's events as server-sent events (HTML Living Standard, section 9.2).
 
 use super::jobs::find;
+use super::parameters::{Asked, Params};
 use crate::error::{ApiError, ApiResult, Code};
+use crate::layers::PlacedElsewhere;
 use crate::state::App;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -29,8 +31,8 @@ pub(super) struct After {
 /// ones, until the job is over.
 pub(super) async fn follow(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    Query(query): Query<After>,
+    Params(id): Params<String>,
+    Asked(query): Asked<After>,
     headers: HeaderMap,
 ) -> ApiResult {
     app.accepting()?;
@@ -42,12 +44,16 @@ pub(super) async fn follow(
     }
     let place = app.stream_place()?;
     let stopping = app.stopping.clone();
-    let events = app.house.runner.events(&JobId(id), after);
+    let (events, private) = (app.house.runner.events(&JobId(id), after), app.private.clone());
     let stream = events.take_until(async move { stopping.cancelled().await }).map(move |event| {
         let _held = &place;
-        Ok::<_, Infallible>(event.map_or_else(|error| failed(error.into()), |event| told(&event)))
+        Ok::<_, Infallible>(
+            event.map_or_else(|error| failed(error.into()), |event| told(&private.event(event))),
+        )
     });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    let mut response = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    response.extensions_mut().insert(PlacedElsewhere);
+    Ok(response)
 }
 
 fn after(headers: &HeaderMap, query: Option<String>) -> ApiResult<Option<u64>> {

@@ -1,6 +1,7 @@
 //! Probes for orchestrators and Prometheus.
 
 use crate::metrics::CONTENT_TYPE;
+use crate::readiness::findings;
 use crate::state::App;
 use axum::Json;
 use axum::extract::State;
@@ -17,7 +18,7 @@ pub(super) async fn alive() -> Response {
 
 /// `GET /ready`: everything needed to run a job is there; else 503 with the reasons.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
-    let mut checks = app.house.readiness().await;
+    let mut checks = findings(&app).await;
     checks.push(("accepting", app.accepting().err().map(|_| "shutting down".to_owned())));
     let ready = checks.iter().all(|(_, problem)| problem.is_none());
     let shown: serde_json::Map<String, serde_json::Value> = checks
@@ -31,7 +32,8 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
 /// `GET /metrics`
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     app.metrics.device(app.device_view());
-    for state in JobState::ALL {
+    // Only these: counting takes time in proportion to the answer, and jobs that are over pile up.
+    for state in [JobState::Queued, JobState::Running] {
         // A store that cannot be read shows in /ready; the scrape goes on with the last counts.
         if let Ok(count) = app.house.jobs.count(state).await {
             app.metrics.jobs(state.name(), count);

@@ -1,15 +1,16 @@
 //! Jobs: create, list, show, cancel.
 
+use super::parameters::{Asked, Params};
 use crate::error::{ApiError, ApiResult, Code};
 use crate::state::App;
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use reelsmith_pipelines::script::{self, Music};
-use reelsmith_pipelines::{Document, Files, JobId, ShortOptions};
+use reelsmith_pipelines::{Document, Files, JobId, Short, ShortOptions, Submitted};
 use reelsmith_storage::{Job, JobState, ListJobs};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -44,10 +45,10 @@ struct NewJob {
 impl NewJob {
     fn parse(headers: &HeaderMap, body: &[u8]) -> ApiResult<Self> {
         // Also what keeps a page of another site from posting here: browsers ask before sending JSON.
-        let json = headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.split(';').next().unwrap_or("").trim() == "application/json");
+        let json =
+            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+                value.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json")
+            });
         if !json {
             let message = "the body must be JSON, with the header Content-Type: application/json";
             return Err(ApiError::new(Code::UnsupportedMediaType, message));
@@ -105,14 +106,13 @@ pub(super) async fn create(
         Some(dir) => Files::Within(dir.clone()),
         None => Files::Refused,
     };
-    let runner = &app.house.runner;
-    let short = runner.prepare(&document, &new.options(), &files).await?;
-    admit(&app, &short.id()).await?;
-    let submitted = runner.submit(short).await?;
-    let job = runner.job(&submitted.id).await?;
+    let prepared = app.house.runner.prepare(&document, &new.options(), &files).await;
+    let short = prepared.map_err(|error| ApiError::from(error).hiding(&app.private))?;
+    let submitted = submitted(&app, short).await?;
+    let job = app.house.runner.job(&submitted.id).await?;
     let status = if submitted.new { StatusCode::ACCEPTED } else { StatusCode::OK };
     let location = format!("/api/v1/jobs/{}", job.id);
-    Ok((status, [(header::LOCATION, location)], Json(shown(&job))).into_response())
+    Ok((status, [(header::LOCATION, location)], Json(shown(&app, &job))).into_response())
 }
 
 fn too_large(app: &App, rejection: &BytesRejection) -> ApiError {
@@ -128,10 +128,26 @@ fn too_large(app: &App, rejection: &BytesRejection) -> ApiError {
     }
 }
 
-/// Refuses a new job while too many are unfinished; one that is known already adds none.
+/// Submits the job if there is a place for it. On a task of its own, so that a caller who goes away
+/// does not let the next one in between the count and the submission.
+async fn submitted(app: &Arc<App>, short: Short) -> ApiResult<Submitted> {
+    let app = app.clone();
+    let submission = tokio::spawn(async move {
+        let _alone = app.admission.lock().await;
+        admit(&app, &short.id()).await?;
+        app.house.runner.submit(short).await.map_err(ApiError::from)
+    });
+    submission.await.unwrap_or_else(|error| Err(ApiError::internal(error)))
+}
+
+/// Refuses a job while too many are unfinished; one of those, or one that has succeeded, adds none.
 async fn admit(app: &App, id: &JobId) -> ApiResult<()> {
     let unfinished = app.house.unfinished().await?;
-    if unfinished < app.config.jobs.queue as u64 || app.house.jobs.get(&id.0).await?.is_some() {
+    if unfinished < app.config.jobs.queue as u64 {
+        return Ok(());
+    }
+    let known = app.house.jobs.get(&id.0).await?.map(|job| job.state);
+    if matches!(known, Some(JobState::Queued | JobState::Running | JobState::Succeeded)) {
         return Ok(());
     }
     Err(ApiError::new(Code::QueueFull, format!("{unfinished} jobs are unfinished already; try again later"))
@@ -148,11 +164,7 @@ pub(super) struct ListQuery {
 }
 
 /// `GET /api/v1/jobs`
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
-) -> ApiResult {
-    let Query(query) = query.map_err(|e| ApiError::new(Code::InvalidRequest, e.body_text()))?;
+pub(super) async fn list(State(app): State<Arc<App>>, Asked(query): Asked<ListQuery>) -> ApiResult {
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(ApiError::new(
@@ -162,7 +174,7 @@ pub(super) async fn list(
     }
     let state = query.state.as_deref().map(state_named).transpose()?;
     let page = app.house.jobs.list(ListJobs { tenant: None, state, cursor: query.cursor, limit }).await?;
-    let jobs: Vec<Value> = page.jobs.iter().map(shown).collect();
+    let jobs: Vec<Value> = page.jobs.iter().map(|job| shown(&app, job)).collect();
     Ok(Json(json!({"jobs": jobs, "next": page.next})).into_response())
 }
 
@@ -174,28 +186,25 @@ fn state_named(name: &str) -> ApiResult<JobState> {
 }
 
 /// `GET /api/v1/jobs/{id}`
-pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
+pub(super) async fn show(State(app): State<Arc<App>>, Params(id): Params<String>) -> ApiResult {
     let job = find(&app, &id).await?;
     let steps = app.house.jobs.steps(&job.id).await?;
     let steps: Vec<Value> = steps
         .iter()
         .map(|step| json!({"name": step.name, "seconds": step.seconds, "finished": step.finished}))
         .collect();
-    let mut body = shown(&job);
+    let mut body = shown(&app, &job);
     body["spec"] = job.spec;
     body["steps"] = json!(steps);
     Ok(Json(body).into_response())
 }
 
 /// `DELETE /api/v1/jobs/{id}`: cancels it; what is over stays as it is.
-pub(super) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
+pub(super) async fn cancel(State(app): State<Arc<App>>, Params(id): Params<String>) -> ApiResult {
     let job = find(&app, &id).await?;
-    if job.state.is_final() {
-        return Ok((StatusCode::OK, Json(shown(&job))).into_response());
-    }
-    app.house.runner.cancel(&JobId(id.clone())).await?;
+    app.house.runner.cancel(&JobId(job.id)).await?;
     let job = find(&app, &id).await?;
-    Ok((StatusCode::OK, Json(shown(&job))).into_response())
+    Ok((StatusCode::OK, Json(shown(&app, &job))).into_response())
 }
 
 /// The job of that id.
@@ -210,13 +219,14 @@ pub(super) async fn find(app: &App, id: &str) -> ApiResult<Job> {
 }
 
 /// A job as the API shows it.
-fn shown(job: &Job) -> Value {
+fn shown(app: &App, job: &Job) -> Value {
     let at = |time: time::OffsetDateTime| {
         time.format(&time::format_description::well_known::Rfc3339).unwrap_or_default()
     };
     let base = format!("/api/v1/jobs/{}", job.id);
+    let error = job.error.as_deref().map(|error| app.private.hide(error));
     json!({
-        "id": job.id, "kind": job.kind, "title": job.spec.get("title"), "state": job.state, "error": job.error,
+        "id": job.id, "kind": job.kind, "title": job.spec.get("title"), "state": job.state, "error": error,
         "created": at(job.created), "updated": at(job.updated),
         "links": {"self": base, "events": format!("{base}/events"), "artifacts": format!("{base}/artifacts")},
     })

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use futures::StreamExt;
 use reelsmith_api::config::{Config, Flags};
 use reelsmith_api::house::{DataOwner, House};
+use reelsmith_api::layers::observed;
 use reelsmith_api::library::Library;
 use reelsmith_api::routes::router;
 use reelsmith_api::state::App;
-use reelsmith_storage::{Artifact, JobState, NewJob, NewStep};
+use reelsmith_storage::{Artifact, JobState, Jobs, NewJob, NewStep, SqliteStore};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -38,6 +39,14 @@ fn variable(name: &str) -> Option<String> {
 impl Served {
     /// Opens a house under `settings` (variables).
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+        Self::with_jobs(settings, &[]).await
+    }
+
+    /// The same, with jobs that were over before, and why.
+    pub(crate) async fn with_jobs(
+        settings: &[(&str, &str)],
+        over: &[(&str, JobState, Option<&str>)],
+    ) -> Self {
         let dir = tempfile::tempdir().expect("temp dir");
         let data = dir.path().join("data").to_str().expect("UTF-8").to_owned();
         let settings: HashMap<&str, &str> = settings.iter().copied().collect();
@@ -51,6 +60,13 @@ impl Served {
         let missing = library.missing(&library.for_short());
         assert!(missing.is_empty(), "{missing:?} are not here: run `make setup-test`");
         let owner = DataOwner::claim(&config, "test").expect("writable").expect("ours alone");
+        let jobs = SqliteStore::open(&config.jobs_db()).await.expect("rows");
+        for (id, state, why) in over {
+            jobs.create(new_job(id)).await.expect("created");
+            jobs.set_state(id, JobState::Running, None).await.expect("running");
+            jobs.set_state(id, *state, *why).await.expect("over");
+        }
+        drop(jobs);
         let house = House::open(&config, library, owner).await.expect("house");
         let app = App::new(house, config);
         Self { dir, router: router(app.clone()), app }
@@ -64,6 +80,11 @@ impl Served {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// What a caller gets from `routes` with the layers that are around all.
+    pub(crate) async fn observed(&self, routes: Router, request: Request<Body>) -> Response {
+        observed(routes, &self.app).oneshot(request).await.expect("routers do not fail")
     }
 
     /// Begins to stop, as a signal does.
@@ -99,10 +120,16 @@ impl Served {
     /// A job that is over, of a kind that nobody runs.
     pub(crate) async fn add_job(&self, id: &str) {
         let jobs = &self.app.house.jobs;
-        let new =
-            NewJob { id: id.into(), kind: "test".into(), spec: json!({"title": "A test"}), tenant: None };
-        jobs.create(new).await.expect("created");
-        jobs.set_state(id, JobState::Cancelled, None).await.expect("cancelled");
+        jobs.create(new_job(id)).await.expect("created");
+        // The engine may have found it first, which leaves it failed; it is over either way.
+        let _ = jobs.set_state(id, JobState::Cancelled, None).await;
+        let job = jobs.get(id).await.expect("readable").expect("created above");
+        assert!(job.state.is_final(), "{}", job.state);
+    }
+
+    /// Removes the stored bytes behind the back of the service.
+    pub(crate) fn lose_bytes(&self) {
+        std::fs::remove_dir_all(self.app.config.blobs_dir().join("sha256")).expect("removed");
     }
 
     /// A finished job with one artifact, `video.mp4`; gives the artifact's path.
@@ -123,6 +150,12 @@ impl Served {
         "/api/v1/jobs/job-1/artifacts/video.mp4".into()
     }
 
+    pub(crate) async fn delete(&self, location: &str) -> (StatusCode, Value) {
+        let request = Request::delete(location).body(Body::empty()).expect("request");
+        let response = self.call(request).await;
+        (response.status(), json_of(response).await)
+    }
+
     /// Opens the event stream of the job at `location`.
     pub(crate) async fn events(&self, location: &str, after: Option<u64>) -> Events {
         let mut request = Request::get(format!("{location}/events"));
@@ -135,6 +168,10 @@ impl Served {
         let stream = response.into_body().into_data_stream().map(|piece| piece.expect("a whole stream"));
         Events { stream: Box::pin(stream), rest: String::new(), seen: Vec::new() }
     }
+}
+
+fn new_job(id: &str) -> NewJob {
+    NewJob { id: id.into(), kind: "test".into(), spec: json!({"title": "A test"}), tenant: None }
 }
 
 /// Server-sent events as they arrive.
