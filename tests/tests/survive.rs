@@ -57,6 +57,7 @@ fn unknown_names_list_the_near_matches() {
         &["youtube_short", "youtube_shorts"],
     );
     desk.assert_refused(&run(desk.make().args(["--voice", "af_hart"])), &["af_hart", "af_heart"]);
+    desk.assert_refused(&run(desk.make().args(["--music", "clam"])), &["`clam`", "`calm`"]);
     let pull = run(reelsmith_tests::command(&desk.path("home")).args(["models", "pull", "kokoro-82m-fp23"]));
     assert_ne!(pull.code(), 0);
     assert!(pull.stderr.contains("kokoro-82m-fp32"), "{}", pull.stderr);
@@ -128,9 +129,9 @@ fn without_ffmpeg_the_message_says_how_to_get_it() {
 fn ffmpeg_killed_half_way_publishes_nothing_and_the_next_run_finishes() {
     let desk = Desk::new(SCRIPT);
     let mut killed = 0;
-    // Every ffmpeg that appears is killed, whatever it is doing, until the run gives up.
+    // Every ffmpeg that encodes is killed, whatever it encodes, until the run gives up.
     let ended = run_with(&mut desk.make(), |pid| {
-        if let Some(ffmpeg) = process::descendant(pid, "ffmpeg") {
+        if let Some(ffmpeg) = encoding(pid, &["-c:a", "-c:v"]) {
             process::signal(ffmpeg, "KILL");
             killed += 1;
         }
@@ -142,12 +143,19 @@ fn ffmpeg_killed_half_way_publishes_nothing_and_the_next_run_finishes() {
     assert_eq!(desk.published().len(), 5);
 }
 
+/// The ffmpeg of `pid` that was started with one of these arguments; it is also asked for its version.
+fn encoding(pid: u32, arguments: &[&str]) -> Option<u32> {
+    let ffmpeg = process::descendant(pid, "ffmpeg")?;
+    let line = std::fs::read_to_string(format!("/proc/{ffmpeg}/cmdline")).ok()?;
+    line.split('\0').any(|argument| arguments.contains(&argument)).then_some(ffmpeg)
+}
+
 #[test]
 fn ctrl_c_cancels_cleanly_and_the_same_command_resumes() {
     let desk = Desk::new(SCRIPT);
     let mut interrupted = false;
     let ended = run_with(&mut desk.make(), |pid| {
-        if !interrupted && process::descendant(pid, "ffmpeg").is_some() {
+        if !interrupted && encoding(pid, &["libx264"]).is_some() {
             process::signal(pid, "INT");
             interrupted = true;
         }
