@@ -1,5 +1,6 @@
 //! Connections: how many at once, how long a request's head may take, and their graceful end.
 
+pub mod descriptors;
 mod stall;
 
 use axum::Router;

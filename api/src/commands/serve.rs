@@ -66,12 +66,29 @@ async fn run(listener: TcpListener, app: &Arc<App>, stop: CancellationToken) {
     });
     let server = &app.config.server;
     let limits = Limits {
-        connections: server.max_connections,
+        connections: room_for(server.max_connections),
         head: server.head,
         stall: server.timeout,
         drain: server.drain,
     };
     if connections::serve(listener, router(app.clone()), limits, &app.stopping).await == Ended::Cut {
         tracing::warn!("some requests did not end in time and are cut");
+    }
+}
+
+/// As many connections as are wished and as the process has file descriptors for: without any left, jobs
+/// could open no file.
+fn room_for(wanted: usize) -> usize {
+    match connections::descriptors::make_room(wanted) {
+        Ok(room) => {
+            if room < wanted {
+                tracing::warn!(wanted, room, "fewer connections than set: raise the limit of open files");
+            }
+            room
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files is unknown");
+            wanted
+        }
     }
 }
