@@ -112,9 +112,14 @@ pub(crate) fn year(number: u64, accent: Accent) -> String {
 
 /// "nineteen eighties", from the first year of the decade; "eighties" for years below 100.
 pub(crate) fn decade(first: u64, accent: Accent) -> String {
-    let words = if first < 100 { below_hundred(first) } else { year(first, accent) };
+    plural(&if first < 100 { below_hundred(first) } else { year(first, accent) })
+}
+
+/// Several of what a number names: "seven forty sevens", "sixes", "twenties".
+pub(crate) fn plural(words: &str) -> String {
     match words.strip_suffix('y') {
         Some(tens) => format!("{tens}ies"),
+        None if words.ends_with('x') => format!("{words}es"),
         None => format!("{words}s"),
     }
 }
@@ -160,7 +165,8 @@ fn integer(text: &str, accent: Accent) -> Option<String> {
     }
 }
 
-/// "1,234,567" to "1234567"; `None` unless every group after the first has three digits.
+/// "1,234,567" to "1234567"; `None` unless every group after the first has three digits, or, before the
+/// last, two.
 pub(crate) fn ungroup(text: &str) -> Option<String> {
     let mut groups = text.split(',');
     let first = groups.next()?;
@@ -170,9 +176,12 @@ pub(crate) fn ungroup(text: &str) -> Option<String> {
         return None;
     }
     let mut plain = first.to_owned();
-    for group in groups {
-        // Indian grouping has pairs: 12,34,567.
-        if !is_digits(group) || !matches!(group.len(), 2 | 3) {
+    let groups: Vec<&str> = groups.collect();
+    let last = groups.len().saturating_sub(1);
+    for (at, group) in groups.iter().enumerate() {
+        // Indian grouping has pairs before the last three: 12,34,567.
+        let is_length = group.len() == 3 || (group.len() == 2 && at < last);
+        if !is_digits(group) || !is_length {
             return None;
         }
         plain.push_str(group);
@@ -239,6 +248,7 @@ mod tests {
         assert_eq!(decade(2000, Accent::Us), "two thousands");
         assert_eq!(decade(1900, Accent::Us), "nineteen hundreds");
         assert_eq!(decade(90, Accent::Us), "nineties");
+        assert_eq!(plural("thirty six"), "thirty sixes");
     }
 
     #[test]
@@ -254,6 +264,8 @@ mod tests {
             ("99999999999999999999999", Some(&*["nine"; 23].join(" "))),
             ("12,34,567", Some("one million two hundred thirty four thousand five hundred sixty seven")),
             ("1,2", None),
+            ("3,14", None),
+            ("12,34,56", None),
             ("1.", None),
             ("", None),
             ("x", None),

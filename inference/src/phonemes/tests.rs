@@ -124,6 +124,10 @@ fn sentences_end_where_a_reader_ends_them() {
         ("A title\n\nA paragraph", 2),
         ("a wrapped\nline", 1),
         ("No. 5 is alive. No. It is not.", 3),
+        ("It covers the Sun. Then it ends.", 2),
+        ("One more rep. Then a fig. In a sec. Go.", 4),
+        ("Gen. Lee saw Fig. 3 and vol. II.", 1),
+        ("on Sun. March 5 it rained", 1),
     ] {
         assert_eq!(Document::new(text).sentences(), count, "{text}");
     }

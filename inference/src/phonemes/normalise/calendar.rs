@@ -2,30 +2,17 @@
 
 use super::{Context, Say, pattern};
 use crate::phonemes::Accent;
-use crate::phonemes::abbreviations::month;
+use crate::phonemes::abbreviations::{MONTHS, month};
 use crate::phonemes::numbers::{cardinal, decade, ordinal, year};
 
 pattern!(ISO, r"^([0-9]{4})-([0-9]{2})-([0-9]{2})$");
-pattern!(SLASHED, r"^([0-9]{1,2})[/.]([0-9]{1,2})[/.]([0-9]{4}|[0-9]{2})$");
+pattern!(SLASHED, r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4}|[0-9]{2})$");
+// A version has points too ("3.12.10"), but seldom four digits at its end.
+pattern!(DOTTED, r"^([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})$");
 pattern!(CLOCK, r"^([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?([ap]m|[AP]M|[ap]\.m|[AP]\.M|h)?$");
 pattern!(HOUR, r"^([0-9]{1,2})([ap]m|[AP]M|[ap]\.m|[AP]\.M)$");
 pattern!(DECADE, r"^([0-9]{2}|[0-9]{3}0)'?s$");
 pattern!(DAY, r"^([0-9]{1,2})(st|nd|rd|th)?$");
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 pub(super) fn read(context: &Context<'_>) -> Option<Vec<Say>> {
     numeric_date(context).or_else(|| time(context)).or_else(|| day(context)).or_else(|| years(context))
@@ -37,7 +24,7 @@ fn numeric_date(context: &Context<'_>) -> Option<Vec<Say>> {
     let (y, m, d) = if let Some(found) = ISO.captures(body) {
         (figure(&found, 1)?, figure(&found, 2)?, figure(&found, 3)?)
     } else {
-        let found = SLASHED.captures(body)?;
+        let found = SLASHED.captures(body).or_else(|| DOTTED.captures(body))?;
         let (a, b, y) = (figure(&found, 1)?, figure(&found, 2)?, figure(&found, 3)?);
         let day_first = context.accent == Accent::Gb || a > 12 || body.contains('.');
         let (m, d) = if day_first && b <= 12 { (b, a) } else { (a, b) };
@@ -109,11 +96,18 @@ fn day(context: &Context<'_>) -> Option<Vec<Say>> {
     }
 }
 
-/// "1980s", "'90s".
+/// "1980s", "'90s", "her 30s"; "wait 30s" are seconds.
 fn years(context: &Context<'_>) -> Option<Vec<Say>> {
+    const BEFORE: &[&str] =
+        &["the", "his", "her", "my", "our", "your", "their", "its", "early", "mid", "late"];
     let found = DECADE.captures(context.body())?;
     let first = figure(&found, 1)?;
-    let is_decade = first % 10 == 0 && (20..100).contains(&first) || (1100..2100).contains(&first);
+    let has_apostrophe =
+        context.body().contains('\'') || context.sentence[context.at].lead.ends_with(['\'', '’', '‘']);
+    let is_named =
+        has_apostrophe || context.previous().is_some_and(|p| BEFORE.contains(&p.to_lowercase().as_str()));
+    let is_decade =
+        first % 10 == 0 && (20..100).contains(&first) && is_named || (1100..2100).contains(&first);
     is_decade.then(|| Say::words(decade(first, context.accent)))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Context, Say, pattern, say_part};
 use crate::phonemes::Accent;
-use crate::phonemes::numbers::{cardinal, digits, ordinal, ungroup, written, year};
+use crate::phonemes::numbers::{cardinal, decade, digits, ordinal, plural, ungroup, written, year};
 
 pattern!(PHONE, r"^\+?[0-9]{1,4}(?:[-.][0-9]{2,5}){1,4}$");
 pattern!(ORDINAL, r"^([0-9][0-9,]*)(?:st|nd|rd|th|ST|ND|RD|TH)$");
@@ -10,6 +10,7 @@ pattern!(NUMBER, r"^[+-]?(?:[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)$");
 pattern!(VERSION, r"^([vV])?([0-9]+(?:\.[0-9]+)+)$");
 pattern!(FOUR, r"^[0-9]{4}$");
 pattern!(MIXED, r"^[A-Za-z0-9]*[0-9][A-Za-z0-9]*$");
+pattern!(PLURAL, r"^([0-9]{1,4})s$");
 pattern!(POSSESSIVE, r"^([0-9][0-9,.]*)'s$");
 
 pub(super) fn read(context: &Context<'_>) -> Option<Vec<Say>> {
@@ -88,8 +89,12 @@ fn number(context: &Context<'_>) -> Option<Vec<Say>> {
         year(body.parse().ok()?, context.accent)
     } else if names_model(context) {
         model_number(body, context.accent)
+    } else if let Some(words) = written(body, context.accent) {
+        words
+    } else if body.contains(',') {
+        return Some(listed(context, body));
     } else {
-        written(body, context.accent).unwrap_or_else(|| digits(body))
+        digits(body)
     };
     let mut said = Say::words(words);
     if context.tail().trim_matches(|c: char| c.is_whitespace()).starts_with(['–', '—']) {
@@ -101,14 +106,63 @@ fn number(context: &Context<'_>) -> Option<Vec<Say>> {
     Some(said)
 }
 
+/// Figures whose commas part no thousands ("1,2", "3,14"), one after the other.
+fn listed(context: &Context<'_>, body: &str) -> Vec<Say> {
+    let mut said = Vec::new();
+    for figure in body.split(',').filter(|figure| !figure.is_empty()) {
+        if !said.is_empty() {
+            said.push(Say::Break);
+        }
+        said.extend(say_part(context, figure));
+    }
+    said
+}
+
 /// Four digits from 1100 to 2099 without a separator are a year unless a counted thing says otherwise.
 fn is_year(context: &Context<'_>) -> bool {
     let body = context.body();
     let in_range = body.parse::<u64>().is_ok_and(|y| (1100..2100).contains(&y));
-    FOUR.is_match(body) && in_range
+    FOUR.is_match(body) && in_range && !counts(context)
 }
 
-fn names_model(context: &Context<'_>) -> bool {
+/// Whether the next word is what the figure counts: a unit, a scale, or a plural noun ("1905 people"), but
+/// not in "in 1905 people moved" and "1905 was".
+fn counts(context: &Context<'_>) -> bool {
+    const BEFORE_YEARS: &[&str] = &[
+        "circa", "during", "early", "in", "late", "mid", "since", "spring", "summer", "autumn", "fall",
+        "winter", "until", "year",
+    ];
+    const PLURALS: &[&str] =
+        &["people", "men", "women", "children", "feet", "mice", "teeth", "sheep", "fish"];
+    /// Words in s that are no plurals: what is said of a year, or after it.
+    const NO_PLURALS: &[&str] = &[
+        "across", "always", "as", "becomes", "begins", "belongs", "brings", "comes", "ends", "feels",
+        "gives", "goes", "has", "his", "holds", "is", "its", "looks", "makes", "marks", "perhaps", "plus",
+        "remains", "sees", "seems", "shows", "stands", "starts", "takes", "thus", "towards", "us", "was",
+    ];
+    let Some(next) = context.next() else { return false };
+    let is_initial =
+        next.len() == 1 && context.sentence.get(context.at + 1).is_some_and(|n| n.tail.starts_with('.'));
+    if is_initial {
+        return false;
+    }
+    let is_scale = matches!(next, "thousand" | "million" | "billion" | "trillion" | "degrees");
+    if is_scale || next == "%" || super::quantity::is_unit(next) {
+        return true;
+    }
+    let previous = context.previous().unwrap_or_default().to_lowercase();
+    let is_dated = BEFORE_YEARS.contains(&previous.as_str())
+        || context.previous().is_some_and(|p| crate::phonemes::abbreviations::month(p).is_some());
+    let in_s = next.ends_with('s') && !next.ends_with("ss") && !next.ends_with("'s");
+    let is_plural =
+        PLURALS.contains(&next) || (in_s && next.len() > 3 && next.bytes().all(|b| b.is_ascii_lowercase()));
+    // "the 1920 elections"
+    let names_event = previous == "the" && !PLURALS.contains(&next);
+    !is_dated && !names_event && is_plural && !NO_PLURALS.contains(&next)
+}
+
+/// Whether the word before says that the figure is the name of something.
+pub(super) fn names_model(context: &Context<'_>) -> bool {
     const NAMED: &[&str] = &[
         "boeing",
         "airbus",
@@ -122,7 +176,8 @@ fn names_model(context: &Context<'_>) -> bool {
         "core",
         "ryzen",
     ];
-    let is_plain = context.body().bytes().all(|b| b.is_ascii_digit());
+    let figure = context.body().strip_suffix('s').unwrap_or(context.body());
+    let is_plain = figure.bytes().all(|b| b.is_ascii_digit());
     is_plain && context.previous().is_some_and(|p| NAMED.contains(&p.to_lowercase().as_str()))
 }
 
@@ -177,10 +232,22 @@ fn compound(context: &Context<'_>) -> Option<Vec<Say>> {
     {
         return Some(said);
     }
-    Some(body.split('-').flat_map(|part| say_part(context, part)).collect())
+    let mut said = Vec::new();
+    let mut before = "";
+    for part in body.split('-') {
+        said.extend(match (PLURAL.captures(part), before) {
+            (Some(figure), "mid" | "Mid" | "late" | "Late" | "early" | "Early") => {
+                Say::words(decade(figure[1].parse().ok()?, context.accent))
+            }
+            (Some(_), before) if !before.is_empty() => context.part(part, mixed)?,
+            _ => say_part(context, part),
+        });
+        before = part;
+    }
+    Some(said)
 }
 
-/// Letters and digits run together: MP3, H2O, 4K, x264, 1080p, iPhone15.
+/// Letters and digits run together: MP3, H2O, 4K, x264, 1080p, iPhone15, 747s.
 fn mixed(context: &Context<'_>) -> Option<Vec<Say>> {
     let body = context.body();
     if !MIXED.is_match(body) {
@@ -194,7 +261,12 @@ fn mixed(context: &Context<'_>) -> Option<Vec<Say>> {
         let (run, after) = rest.split_at(end);
         rest = after;
         if is_digit {
-            said.push(Say::Words(model_number(run, context.accent)));
+            let number = model_number(run, context.accent);
+            if rest == "s" {
+                said.push(Say::Words(plural(&number)));
+                break;
+            }
+            said.push(Say::Words(number));
         } else if run.len() <= 3 && !(context.knows)(run) || run.len() == 1 {
             said.push(Say::letters(run));
         } else {

@@ -122,8 +122,10 @@ fn code(context: &Context<'_>) -> Option<Vec<Say>> {
     if !CODE.is_match(context.body()) {
         return None;
     }
-    let beside = |word: Option<&str>| word.is_some_and(|w| FIGURE.is_match(w));
-    (beside(context.previous()) || beside(context.next())).then(|| Say::words(currency(context.body()).many))
+    let beside = |word: Option<&'_ str>| word.filter(|w| FIGURE.is_match(w)).map(str::to_owned);
+    let figure = beside(context.previous()).or_else(|| beside(context.next()))?;
+    let unit = currency(context.body());
+    Some(Say::words(if figure == "1" { unit.one } else { unit.many }))
 }
 
 fn is_scale(word: &str) -> bool {

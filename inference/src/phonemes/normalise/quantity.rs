@@ -180,6 +180,9 @@ fn scaled(context: &Context<'_>) -> Option<Vec<Say>> {
 /// 5km, 100km/h, 10–20kg.
 fn measure(context: &Context<'_>) -> Option<Vec<Say>> {
     let found = MEASURE.captures(context.body())?;
+    if &found[3] == "s" && names_models(context, &found[1]) {
+        return None;
+    }
     let (one, many) = unit_name(&found[3])?;
     let number = written(&found[1], context.accent)?;
     let upper = match found.get(2) {
@@ -190,8 +193,24 @@ fn measure(context: &Context<'_>) -> Option<Vec<Say>> {
     Some(Say::words(format!("{number}{upper} {name}")))
 }
 
+/// Whether a figure before a bare "s" is a name and not seconds: "747s", "Boeing 720s", but "120s".
+fn names_models(context: &Context<'_>, figure: &str) -> bool {
+    let is_odd = figure.len() == 3 && figure.parse::<u64>().is_ok_and(|number| !number.is_multiple_of(5));
+    is_odd || super::figures::names_model(context)
+}
+
+/// Whether `symbol` is that of a unit.
+pub(super) fn is_unit(symbol: &str) -> bool {
+    unit_name(symbol).is_some()
+}
+
 /// "km" after "5".
 fn unit_alone(context: &Context<'_>) -> Option<Vec<Say>> {
+    // "In 1984 J. Smith"
+    let is_initial = context.body().len() == 1 && context.tail().starts_with('.');
+    if is_initial && context.following().is_some_and(|n| n.starts_with(char::is_uppercase)) {
+        return None;
+    }
     let (one, many) = unit_name(context.body()).filter(|_| follows_figure(context))?;
     let before = context.at.checked_sub(2).map(|i| context.sentence[i].body.as_str());
     let is_one = context.previous() == Some("1") || context.is_attribute(before);

@@ -1,7 +1,7 @@
 //! Abbreviations, acronyms, initials and Roman numerals.
 
 use super::{Context, Say, pattern, say_part};
-use crate::phonemes::abbreviations;
+use crate::phonemes::abbreviations::{self, Abbreviation, Place};
 use crate::phonemes::numbers::{cardinal, ordinal};
 
 pattern!(DOTTED, r"^(?:[A-Za-z]\.)+[A-Za-z]$");
@@ -13,9 +13,8 @@ pattern!(JOINED, r"^[A-Z]{1,3}(?:&[A-Z]{1,3})+s?$");
 /// Acronyms that are said as words though the lexicon lacks them.
 const SAID: &[&str] = &[
     "UNESCO", "UNICEF", "OPEC", "COVID", "FIFA", "UEFA", "NAFTA", "ASCII", "JSON", "YAML", "RAM", "ROM",
-    "LAN", "WAN", "PIN", "SIM", "GIF", "SWAT", "FOMO", "YOLO", "CAPTCHA", "BIOS", "NASDAQ", "ESPN", "TOML",
-    "CUDA", "LIDAR", "ANOVA", "IKEA", "LEGO", "NIMBY", "ASEAN", "NORAD", "SCOTUS", "POTUS", "GUI", "SCUBA",
-    "RADAR",
+    "LAN", "WAN", "PIN", "SIM", "GIF", "SWAT", "FOMO", "YOLO", "CAPTCHA", "BIOS", "NASDAQ", "TOML", "CUDA",
+    "LIDAR", "ANOVA", "IKEA", "LEGO", "NIMBY", "ASEAN", "NORAD", "SCOTUS", "POTUS", "GUI", "SCUBA", "RADAR",
 ];
 
 /// Short capitals that are spelt though the lexicon has a word of those letters.
@@ -114,6 +113,8 @@ fn place(context: &Context<'_>) -> Option<Vec<Say>> {
         matches!(p, "Mount" | "Mt" | "Fort" | "Port" | "Lake" | "Cape" | "The" | "In" | "Of")
     });
     let is_road = capital(previous) && !names_place && body != "Ft";
+    // The first word of a sentence has its capital anyway: "Visit St. Louis".
+    let is_road = is_road && !(context.at == 1 && capital(next));
     let is_road = is_road && (body == "St" || !capital(next));
     Some(Say::words(if capital(next) && !is_road { before_name } else { after_name }))
 }
@@ -127,13 +128,40 @@ fn numero(context: &Context<'_>) -> Option<Vec<Say>> {
 
 fn abbreviation(context: &Context<'_>) -> Option<Vec<Say>> {
     let found = abbreviations::find(context.body(), stopped(context))?;
-    let follows_figure = context.previous().is_some_and(|p| p.ends_with(|c: char| c.is_ascii_digit()));
-    // "min." counts minutes only after a figure, "Sun" and "Mon" are days only with their full stop.
-    match found.short {
-        "min" if !follows_figure => Some(Say::words("minimum")),
-        "Mon" | "Tue" | "Thu" | "Fri" if !stopped(context) && context.tail() != "," => None,
-        "Ph" => None,
-        _ => Some(Say::words(found.long)),
+    let digit = |c: char| c.is_ascii_digit();
+    let previous = context.previous().unwrap_or_default();
+    // "min." counts minutes only after a figure; "Mon" is a day only with a mark after it.
+    let long = match found.short {
+        "min" if !previous.ends_with(digit) => "minimum",
+        "ed" if !previous.starts_with(digit) => return None,
+        "Mon" | "Tue" | "Thu" | "Fri" if !stopped(context) && context.tail() != "," => return None,
+        "Ph" => return None,
+        _ => found.long,
+    };
+    stands(context, found).then(|| Say::words(long))
+}
+
+/// Whether the abbreviation is where it can be one. The full stop of the last word is the sentence's own,
+/// so there a word of the same letters is taken for the word.
+fn stands(context: &Context<'_>, found: &Abbreviation) -> bool {
+    const WORDS: &[&str] = &["apt", "max", "min", "temp"];
+    /// What a name or a star seldom follows at the end of a sentence, and a date does.
+    const BEFORE_DATES: &[&str] =
+        &["early", "every", "in", "last", "late", "next", "on", "since", "until", "till"];
+    let is_last = context.at + 1 == context.sentence.len() && stopped(context);
+    let previous = context.previous().unwrap_or_default().to_lowercase();
+    let follows_figure = previous.ends_with(|c: char| c.is_ascii_digit());
+    let next = context.following().unwrap_or_default();
+    match found.place {
+        Place::Title => !found.needs_stop || next.starts_with(char::is_uppercase),
+        Place::Reference => abbreviations::is_referred_to(context.body(), next),
+        Place::Lead => !is_last || !found.needs_stop,
+        Place::Free => !is_last || follows_figure || !WORDS.contains(&context.body()),
+        Place::Date if found.short == "Sun" && previous == "the" => false,
+        Place::Date if is_last && matches!(found.short, "Jan" | "Sun") => {
+            BEFORE_DATES.contains(&previous.as_str())
+        }
+        Place::Date => !is_last || context.at > 0,
     }
 }
 
@@ -242,6 +270,8 @@ fn roman(context: &Context<'_>) -> Option<Vec<Say>> {
     let previous = context.previous()?;
     let ranks = RULERS.contains(&previous) && number <= 30;
     let counts = COUNTED.contains(&previous.to_lowercase().as_str());
+    let counts =
+        counts && if base.len() == 1 { is_lone_numeral(context, base, previous) } else { number < 90 };
     // After any other name only what is hardly a word: II, III, IV, VI to IX, XI …
     let plain = base.len() > 1 && base.bytes().all(|b| matches!(b, b'I' | b'V' | b'X'));
     let follows_name = plain && previous.starts_with(char::is_uppercase) && context.at > 1;
@@ -256,6 +286,15 @@ fn roman(context: &Context<'_>) -> Option<Vec<Say>> {
         words.push_str("'s");
     }
     Some(Say::words(words))
+}
+
+/// Whether one letter after a counted word is a numeral: "Act V", "Part I of it", "World War I", but
+/// "the part I like" and "type C".
+fn is_lone_numeral(context: &Context<'_>, letter: &str, previous: &str) -> bool {
+    let ends = context.next().is_none_or(|next| next == "of" || !next.starts_with(char::is_lowercase));
+    let is_world_war = previous == "War"
+        && context.at.checked_sub(2).is_some_and(|before| context.sentence[before].body == "World");
+    matches!(letter, "I" | "V" | "X") && previous.starts_with(char::is_uppercase) && (ends || is_world_war)
 }
 
 /// The value of a well-formed Roman numeral up to 399.

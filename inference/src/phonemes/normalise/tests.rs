@@ -74,6 +74,24 @@ fn numbers_and_years() {
             ("Call 555-123-4567 now", "Call five five five one two three four five six seven now"),
             ("Call (555) 123-4567.", "Call five five five one two three four five six seven"),
             ("+44 20 7946 0958", "plus forty four two zero seven nine four six zero nine five eight"),
+            ("3,14 and 1,2", "three fourteen and one two"),
+            (
+                "1250 kg and 1500 m",
+                "one thousand two hundred fifty kilograms and one thousand five hundred meters",
+            ),
+            ("1905 people came", "one thousand nine hundred five people came"),
+            ("a crowd of 1200 soldiers", "a crowd of one thousand two hundred soldiers"),
+            ("In 1905 people moved", "In nineteen oh five people moved"),
+            ("in 1905, 1969 was", "in nineteen oh five nineteen sixty nine was"),
+            ("the 1920 elections of 1905", "the nineteen twenty elections of nineteen oh five"),
+            ("In 1984 J. Smith won", "In nineteen eighty four J Smith won"),
+            (
+                "two F-16s, 747s and Airbus 320s",
+                "two F sixteens seven forty sevens and Airbus three twenties",
+            ),
+            ("wait 30s or 120s", "wait thirty seconds or one hundred twenty seconds"),
+            ("in her 30s, the 90s, mid-30s", "in her thirties the nineties mid thirties"),
+            ("the late 1800s", "the late eighteen hundreds"),
         ],
     );
     table(
@@ -93,6 +111,8 @@ fn dates_and_times() {
             ("since Jan. 5 and Sept. 30", "since January fifth and September thirtieth"),
             ("2025-07-03", "July third twenty twenty five"),
             ("7/4/2025", "July fourth twenty twenty five"),
+            ("4.7.2025", "July fourth twenty twenty five"),
+            ("Python 3.12.10", "Python three point twelve point ten"),
             ("at 7:30", "at seven thirty"),
             ("at 7:05 p.m. sharp", "at seven oh five PM sharp"),
             ("at 7pm or 11 a.m.", "at seven PM or eleven AM"),
@@ -121,6 +141,7 @@ fn money() {
             ("$10–20 and $5-$10 million", "ten to twenty dollars and five to ten million dollars"),
             ("$1.2bn", "one point two billion dollars"),
             ("5€ and 20 EUR", "five euros and twenty euros"),
+            ("1 EUR, GBP 1, EUR 5", "one euro pound one euros five"),
         ],
     );
 }
@@ -165,6 +186,36 @@ fn abbreviations() {
             ("Acme Inc. and Foo Ltd.", "Acme Incorporated and Foo Limited"),
             ("w/ milk", "with milk"),
             ("Martin Luther King Jr. spoke", "Martin Luther King Junior spoke"),
+            ("Visit St. Louis now", "Visit Saint Louis now"),
+            ("When St. Helens erupted", "When Saint Helens erupted"),
+            ("Gen. Lee met Rep. Smith", "General Lee met Representative Smith"),
+            ("fig. 3, Fig. B, vol. II, p. 5", "Figure three Figure B Volume II page five"),
+            ("the 2nd ed. of it", "the second edition of it"),
+        ],
+    );
+}
+
+#[test]
+fn words_before_a_full_stop_are_no_abbreviations() {
+    table(
+        Accent::Us,
+        &[
+            (
+                "It is too small to cover the Sun. Then it was.",
+                "It is too small to cover the Sun Then it was",
+            ),
+            ("We orbit the Sun.", "We orbit the Sun"),
+            ("He sat. They wed. It will mar.", "He sat They wed It will mar"),
+            ("Sat. Sit.", "Sat Sit"),
+            ("I met Jan. We meet on Sun.", "I met Jan We meet on Sunday"),
+            ("It ended in Jan. Dec. 5 came", "It ended in January December fifth came"),
+            ("I ate a fig. A man came.", "I ate a fig A man came"),
+            ("Give me a sec. He did.", "Give me a sec He did"),
+            ("One more rep. Push the rev. Add a col.", "One more rep Push the rev Add a col"),
+            ("That is apt. She is a temp. Wait a min.", "That is apt She is a temp Wait a min"),
+            ("I said no. Come in. His name is Max.", "I said no Come in His name is Max"),
+            ("It took 5 min. It works at Acme Inc.", "It took five minutes It works at Acme Incorporated"),
+            ("on Sat. and on Wed.", "on Saturday and on Wednesday"),
         ],
     );
 }
@@ -199,6 +250,12 @@ fn roman_numerals() {
             ("Elizabeth II's reign", "Elizabeth the second's reign"),
             ("Louis XIV", "Louis the fourteenth"),
             ("I think I am", "I think I am"),
+            ("the part I like, the book I read", "the part I like the book I read"),
+            ("USB type C, class C", "USB type C class C"),
+            ("Appendix C, Type X", "Appendix C Type ten"),
+            ("Part I of Act V", "Part one of Act five"),
+            ("World War I began", "World War one began"),
+            ("chapter IV and type II", "chapter four and type two"),
         ],
     );
 }
