@@ -70,12 +70,7 @@ async fn from_source(
     lock: &Arc<Lock>,
 ) -> std::result::Result<Seen, Fault> {
     let Source::Hub(hub) = source else {
-        join::join(run, id, file, source, partial, lock).await?;
-        let accepted = accept(run, id, file, partial, lock).await;
-        if let Err(Fault::Source(_)) = accepted {
-            join::discard(run, source, file)?;
-        }
-        return accepted;
+        return from_archives(run, id, file, source, partial, lock).await;
     };
     let progress = |done| run.tell_progress(id, file, done);
     let transfer = Transfer { file, partial, lock, progress: &progress };
@@ -87,6 +82,37 @@ async fn from_source(
             accept(run, id, file, partial, lock).await
         }
         accepted => accepted,
+    }
+}
+
+/// Puts the file together from archives; if one of them lay here and they do not make the file, once
+/// more from fresh ones.
+async fn from_archives(
+    run: &Arc<Run>,
+    id: &ModelId,
+    file: &ModelFile,
+    source: &Source,
+    partial: &Path,
+    lock: &Arc<Lock>,
+) -> std::result::Result<Seen, Fault> {
+    let mut may_repeat = true;
+    loop {
+        let drawn = join::draw(run, file, source).await?;
+        let made = match join::join(run, id, file, source, &drawn, partial, lock).await {
+            Ok(()) => accept(run, id, file, partial, lock).await,
+            Err(fault) => Err(fault),
+        };
+        match made {
+            Err(Fault::Source(_)) if may_repeat && drawn.was_cached() => {
+                run.archives.forget_cached(run, &drawn)?;
+                may_repeat = false;
+            }
+            Err(Fault::Source(reason)) => {
+                join::discard(run, source, file)?;
+                return Err(Fault::Source(reason));
+            }
+            made => return made,
+        }
     }
 }
 

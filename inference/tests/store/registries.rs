@@ -149,26 +149,89 @@ async fn clients_that_fail_hang_or_deliver_rubbish_are_explained() {
     assert!(kind == StoreErrorKind::Unavailable && said.contains("exit status: 3"), "{said}");
 }
 
+/// An npm archive of one member, `f`.
+fn packed(dir: &Path, name: &str, bytes: &[u8]) {
+    let out = std::fs::File::create(dir.join(format!("{name}.tgz"))).expect("created");
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(out, flate2::Compression::fast()));
+    let mut header = tar::Header::new_ustar();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(0o644);
+    archive.append_data(&mut header, "package/f", bytes).expect("packed");
+    archive.into_inner().and_then(flate2::write::GzEncoder::finish).expect("written");
+}
+
+/// A client that notes what it is asked for and copies it from `dir`, where it is.
+fn copying_npm(dir: &Path, log: &Path) -> PathBuf {
+    let (log, from) = (log.display(), dir.display());
+    script(dir, "npm", &format!("echo $2 >> {log}\ncp {from}/$2.tgz p-1.0.0.tgz || exit 1"))
+}
+
 #[tokio::test]
 async fn an_interrupted_pull_keeps_its_archives() {
+    let (a, b) = (weights(1, 50_000), weights(2, 50_000));
     let tools = tempfile::tempdir().expect("a directory");
-    let (log, fail) = (tools.path().join("log"), tools.path().join("fail"));
-    std::fs::write(&fail, "").expect("written");
-    // The second package cannot be had as long as the file `fail` is there.
-    let text = format!(
-        "case \"$2\" in is-odd*) test -e {} && exit 1;; esac\necho run >> {}\nexec npm \"$@\"",
-        fail.display(),
-        log.display()
-    );
-    let npm = script(tools.path(), "npm", &text);
-    let config = StoreConfig { npm: Some(npm), ..config(&nowhere()) };
-    // What the two members are does not matter: the sha256 is never right.
-    let source = "{ npm = [\"left-pad@1.3.0#index.js\", \"is-odd@3.0.1#index.js\"] }";
-    let bench = Bench::new(&[entry("m", LEXICON) + &file("f", &[0; 4000], &[source])], config);
+    let log = tools.path().join("log");
+    packed(tools.path(), "a@1.0.0", &a);
+    let npm = copying_npm(tools.path(), &log);
+    let source = "{ npm = [\"a@1.0.0#f\", \"b@1.0.0#f\"] }";
+    let joined = [a, b.clone()].concat();
+    let entries = [entry("m", LEXICON) + &file("f", &joined, &[source])];
+    let bench = Bench::new(&entries, StoreConfig { npm: Some(npm), ..config(&nowhere()) });
     bench.pull("m").await.expect_err("the second part is missing");
-    assert_eq!(lines(&log), 1);
-    std::fs::remove_file(&fail).expect("removed");
-    let said = bench.pull("m").await.expect_err("the parts do not make the file").to_string();
-    assert!(said.contains("not 4000"), "{said}");
-    assert_eq!(lines(&log), 2, "the first archive was still there");
+    assert_eq!(lines(&log), 2);
+    packed(tools.path(), "b@1.0.0", &b);
+    bench.pull("m").await.expect("both are there");
+    assert_eq!(lines(&log), 3, "the first archive was still there");
+}
+
+#[tokio::test]
+async fn an_archive_that_was_damaged_in_the_cache_is_fetched_once_more() {
+    let (a, b) = (weights(1, 50_000), weights(2, 50_000));
+    let tools = tempfile::tempdir().expect("a directory");
+    let log = tools.path().join("log");
+    packed(tools.path(), "a@1.0.0", &a);
+    // `b` cannot be had before the test packs it.
+    let npm = copying_npm(tools.path(), &log);
+    // One file of both archives, and one of the first alone, in another entry.
+    let joined = [a.clone(), b.clone()].concat();
+    let both = entry("both", LEXICON) + &file("f", &joined, &["{ npm = [\"a@1.0.0#f\", \"b@1.0.0#f\"] }"]);
+    let alone = entry("alone", LEXICON).replace("family", "requires = [\"both\"]\nfamily")
+        + &file("g", &a, &["{ npm = [\"a@1.0.0#f\"] }"])
+        + &file("h", &a, &["{ npm = [\"a@1.0.0#f\"] }"]);
+    let bench = Bench::new(&[both, alone], StoreConfig { npm: Some(npm), ..config(&nowhere()) });
+    bench.pull("both").await.expect_err("`b` is not there");
+    assert_eq!(lines(&log), 2);
+    let cached = bench.store.dir().join(".store/archives/npm!a@1.0.0.tar");
+    packed(tools.path(), "b@1.0.0", &b);
+
+    // A turned bit is found by the sha256, a cut archive by what it holds.
+    for damage in [crate::damage::flip as fn(&Path, u64), |path, at| {
+        std::fs::File::options().write(true).open(path).and_then(|f| f.set_len(at)).expect("cut");
+    }] {
+        damage(&cached, 20_000);
+        let before = lines(&log);
+        bench.pull("alone").await.expect("mended in the same pull");
+        assert!(std::fs::read(bench.place("both", "f")).expect("there") == joined);
+        assert!(std::fs::read(bench.place("alone", "h")).expect("there") == a);
+        let runs = std::fs::read_to_string(&log).expect("there");
+        let runs: Vec<&str> = runs.lines().skip(before).collect();
+        assert_eq!(runs.iter().filter(|run| **run == "a@1.0.0").count(), 1, "{runs:?}");
+        assert_eq!(runs.len(), 2, "{runs:?}");
+
+        // Once more from the start, with the first archive left behind by a pull that failed.
+        std::fs::remove_file(tools.path().join("b@1.0.0.tgz")).expect("removed");
+        for id in ["both", "alone"] {
+            bench.store.remove(&id.into()).expect("removed");
+        }
+        bench.pull("both").await.expect_err("`b` is not there");
+        packed(tools.path(), "b@1.0.0", &b);
+    }
+
+    // What is damaged at its origin is fetched once more, not for ever.
+    packed(tools.path(), "a@1.0.0", &b);
+    crate::damage::flip(&cached, 20_000);
+    let before = lines(&log);
+    let said = bench.pull("both").await.expect_err("other bytes").to_string();
+    assert!(said.contains("sha256"), "{said}");
+    assert_eq!(lines(&log) - before, 2, "each archive once");
 }
