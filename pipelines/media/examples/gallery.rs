@@ -4,30 +4,34 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use std::error::Error;
 use std::path::Path;
-use std::time::Instant;
 
-use reelsmith_media::captions::{CaptionStyle, CaptionWord, Captions, Case, Highlight, SafeZone, cues};
+use reelsmith_media::captions::{CaptionStyle, CaptionWord, Captions, Case, Cue, Highlight, SafeZone, cues};
+use reelsmith_media::cards::{CardSpec, CardStyle, Motif, background, palette_names, plan, title};
 use reelsmith_media::frames::CaptionTrack;
 use reelsmith_media::picture::Picture;
+use reelsmith_media::thumbnail::thumbnail;
+use reelsmith_media::typeset::Fonts;
+use reelsmith_media::typeset::colour::Rgb;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = std::env::args().nth(1).unwrap_or_else(|| "gallery".into());
+const FRAME: (u32, u32) = (1080, 1920);
+const FPS: u32 = 30;
+const ZONE: SafeZone = SafeZone { left: 0.06, top: 0.1, right: 0.13, bottom: 0.2 };
+
+type Done = Result<(), Box<dyn Error>>;
+
+fn main() -> Done {
+    let folder = std::env::args().nth(1).ok_or("give the folder that the sheets are written to")?;
     let folder = Path::new(&folder);
     std::fs::create_dir_all(folder)?;
-    match std::env::args().nth(2).as_deref() {
-        Some("captions") => captions(folder)?,
-        Some("cards") => cards(folder)?,
-        Some("titles") => titles(folder)?,
-        Some("thumbnails") => thumbnails(folder)?,
-        _ => {
-            captions(folder)?;
-            cards(folder)?;
-            titles(folder)?;
-            thumbnails(folder)?;
-        }
+    let mut fonts = support::fonts();
+    captions(folder, &mut fonts)?;
+    cards(folder)?;
+    for palette in ["auto", "ember", "paper"] {
+        titles(folder, palette, &mut fonts)?;
     }
-    Ok(())
+    thumbnails(folder, &mut fonts)
 }
 
 fn timed(text: &str) -> Vec<CaptionWord> {
@@ -41,18 +45,13 @@ fn timed(text: &str) -> Vec<CaptionWord> {
     text.split_whitespace().map(word).collect()
 }
 
-fn captions(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let mut fonts = support::fonts();
-    let words = timed(
-        "Every night the Moon slips a little farther away. About 3.8 centimetres a year, roughly \
-         as fast as your fingernails grow. Why? Because of the tides, and they're extraordinarily powerful.",
-    );
+fn looks() -> [CaptionStyle; 4] {
     let style = CaptionStyle::default();
-    let looks = [
+    [
         style.clone(),
         CaptionStyle {
             highlight: Highlight::Pill,
-            accent: reelsmith_media::typeset::colour::Rgb::hex(0x7c3aed),
+            accent: Rgb::hex(0x7c3aed),
             font: "Poppins".into(),
             ..style.clone()
         },
@@ -64,82 +63,58 @@ fn captions(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
             line_width: 8.5,
             ..style.clone()
         },
-        CaptionStyle { case: Case::Upper, ..style.clone() },
-    ];
-    let zone = SafeZone { left: 0.06, top: 0.1, right: 0.13, bottom: 0.2 };
-    for (n, look) in looks.iter().enumerate() {
+        CaptionStyle { case: Case::Upper, ..style },
+    ]
+}
+
+/// Each look's first cues, over grounds of every kind.
+fn captions(folder: &Path, fonts: &mut Fonts) -> Done {
+    let words = timed(
+        "Every night the Moon slips a little farther away. About 3.8 centimetres a year, roughly \
+         as fast as your fingernails grow. Why? Because of the tides, and they're extraordinarily powerful.",
+    );
+    for (n, look) in looks().iter().enumerate() {
         let cues = cues(&words, look);
-        for cue in &cues {
-            if n == 0 {
-                println!("{:.2}-{:.2} {:?}", cue.start, cue.end, cue.text_lines());
-            }
-        }
-        let track = Captions::render(&cues, look, &mut fonts, zone, (1080, 1920), 30)?;
-        let mut sheet = Picture { width: 1080 * 3, height: 420 * 3, rgb: vec![0; 1080 * 3 * 420 * 3 * 3] };
-        let (mut slowest, mut states) = (0.0_f64, 0);
-        let mut total = 0.0;
-        for frame in 0..(cues.last().map_or(0.0, |c| c.end) * 30.0) as u64 {
-            let begin = Instant::now();
-            let Some(_overlay) = track.overlay_at(frame) else { continue };
-            let ms = begin.elapsed().as_secs_f64() * 1000.0;
-            if ms > 0.1 {
-                states += 1;
-                total += ms;
-            }
-            slowest = slowest.max(ms);
-        }
-        println!("look {n}: {states} states, mean {:.2} ms, slowest {slowest:.2} ms", total / states as f64);
-        for (i, cue) in cues.iter().take(9).enumerate() {
-            let mid = &cue.words[cue.words.len() / 2];
-            let frame = (mid.start * 30.0).round() as u64 + 1;
-            let mut under = background(i);
-            if let Some(overlay) = track.overlay_at(frame.max((cue.start * 30.0) as u64 + 3)) {
-                under = support::blend(&under, &overlay);
-            }
-            let (px, py) = ((i % 3) * 1080, (i / 3) * 420);
-            for y in 0..420 {
-                let from = ((y + 1120) * 1080) * 3;
-                let to = ((py + y) * 3240 + px) * 3;
-                sheet.rgb[to..to + 3240].copy_from_slice(&under.rgb[from..from + 3240]);
-            }
-        }
-        save(&sheet, &folder.join(format!("captions-{n}.png")))?;
+        let track = Captions::render(&cues, look, fonts, ZONE, FRAME, FPS)?;
+        let shown: Vec<Picture> = cues
+            .iter()
+            .take(9)
+            .enumerate()
+            .map(|(i, cue)| strip(&captioned(ground(i), cue, &track)))
+            .collect();
+        let rows: Vec<Picture> = shown.chunks_exact(3).map(row).collect();
+        save(&column(&rows), &folder.join(format!("captions-{n}.png")))?;
     }
     Ok(())
 }
 
-fn cards(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    use reelsmith_media::cards::{CardSpec, CardStyle, Motif, background, palette_names};
+/// The cue while its middle word is spoken, after its entrance.
+fn captioned(under: Picture, cue: &Cue, track: &Captions) -> Picture {
+    let spoken = cue.words[cue.words.len() / 2].start;
+    let frame = |seconds: f64| (seconds * f64::from(FPS)).round() as u64;
+    match track.overlay_at((frame(spoken) + 1).max(frame(cue.start) + 3)) {
+        Some(overlay) => support::blend(&under, &overlay),
+        None => under,
+    }
+}
+
+/// The part of a frame where captions stand.
+fn strip(frame: &Picture) -> Picture {
+    let row = frame.width as usize * 3;
+    Picture { width: frame.width, height: 420, rgb: frame.rgb[1120 * row..1540 * row].to_vec() }
+}
+
+/// Every motif in five palettes.
+fn cards(folder: &Path) -> Done {
     let palettes = palette_names();
-    let pick = std::env::args().nth(3);
     for (n, motif) in Motif::all().into_iter().enumerate() {
-        if pick.as_ref().is_some_and(|p| p != "all" && p != motif.name()) {
-            continue;
-        }
-        let names: Vec<&str> = match pick {
-            Some(_) => palettes.clone(),
-            None => (0..5).map(|k| palettes[(n * 3 + k * 2) % palettes.len()]).collect(),
-        };
         let mut tiles = Vec::new();
-        for (k, name) in names.iter().enumerate() {
-            let style = CardStyle { palette: (*name).into(), ..CardStyle::default() };
-            let spec = CardSpec {
-                text: "Sample",
-                body: "",
-                seed: 40 + k as u64,
-                style: &style,
-                motif: Some(motif),
-                width: 1080,
-                height: 1920,
-                index: n,
-                total: 15,
-            };
-            let begin = Instant::now();
-            let picture = background(&spec)?;
-            if k == 0 {
-                println!("{}: {:.0} ms", motif.name(), begin.elapsed().as_secs_f64() * 1000.0);
-            }
-            tiles.push(half(&half(&picture)));
+        for k in 0..5 {
+            let palette = palettes[(n * 3 + k * 2) % palettes.len()];
+            let style = CardStyle { palette: palette.into(), ..CardStyle::default() };
+            let spec =
+                CardSpec { seed: 40 + k as u64, motif: Some(motif), ..card(&style, ("Sample", ""), n) };
+            tiles.push(half(&half(&background(&spec)?)));
         }
         save(&row(&tiles), &folder.join(format!("card-{}.png", motif.name())))?;
     }
@@ -159,86 +134,55 @@ const SCRIPT: [(&str, &str); 7] = [
     ("So look up tonight", "Look up from your city, your street, your window."),
 ];
 
-/// Whole frames: card, title, caption, in two palettes.
-fn titles(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    use reelsmith_media::cards::{CardSpec, CardStyle, background, plan, title};
-    let mut fonts = support::fonts();
-    let zone = SafeZone { left: 0.06, top: 0.1, right: 0.13, bottom: 0.2 };
-    let palettes = match std::env::args().nth(3) {
-        Some(p) => vec![p],
-        None => vec!["auto".into(), "ember".into(), "paper".into()],
-    };
-    for palette in palettes {
-        let seed = 7;
-        let script: String = SCRIPT.iter().map(|(a, b)| format!("{a} {b} ")).collect();
-        let style = CardStyle { palette: palette.clone(), ..CardStyle::default() }.settled(&script, seed)?;
-        let motifs = plan(&SCRIPT, seed);
-        let look = CaptionStyle::default();
-        let mut tiles = Vec::new();
-        for (index, ((heading, body), motif)) in SCRIPT.iter().zip(motifs).enumerate() {
-            let spec = CardSpec {
-                text: heading,
-                body,
-                seed,
-                style: &style,
-                motif: Some(motif),
-                width: 1080,
-                height: 1920,
-                index,
-                total: SCRIPT.len(),
-            };
-            let under = background(&spec)?;
-            let begin = Instant::now();
-            let overlay = title(&spec, &under, &mut fonts, zone)?;
-            println!("{heading}: {} {:.0} ms", motif.name(), begin.elapsed().as_secs_f64() * 1000.0);
-            let mut frame = under.cover(1080, 1920);
-            if let Some(overlay) = overlay {
-                frame = support::blend(&frame, &overlay);
-            }
-            let track =
-                Captions::render(&cues(&timed(body), &look), &look, &mut fonts, zone, (1080, 1920), 30)?;
-            if let Some(overlay) = track.overlay_at(20) {
-                frame = support::blend(&frame, &overlay);
-            }
-            if index == 0 {
-                save(&frame, &folder.join(format!("frame-{palette}.png")))?;
-            }
-            tiles.push(half(&half(&frame)));
-        }
-        save(&row(&tiles), &folder.join(format!("titles-{palette}.png")))?;
-    }
-    Ok(())
+fn card<'a>(style: &'a CardStyle, (text, body): (&'a str, &'a str), index: usize) -> CardSpec<'a> {
+    let (width, height) = FRAME;
+    CardSpec { text, body, seed: 7, style, motif: None, width, height, index, total: SCRIPT.len() }
 }
 
-fn thumbnails(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    use reelsmith_media::cards::{CardSpec, CardStyle, Motif, paint, palette_names};
-    use reelsmith_media::thumbnail::thumbnail;
-    let mut fonts = support::fonts();
-    let mut rows = Vec::new();
+/// Whole frames: card, title and caption of a video in one palette.
+fn titles(folder: &Path, palette: &str, fonts: &mut Fonts) -> Done {
+    let script: String = SCRIPT.iter().map(|(a, b)| format!("{a} {b} ")).collect();
+    let style = CardStyle { palette: palette.into(), ..CardStyle::default() }.settled(&script, 7)?;
+    let mut tiles = Vec::new();
+    for (index, (scene, motif)) in SCRIPT.into_iter().zip(plan(&SCRIPT, 7)).enumerate() {
+        let frame = scene_frame(&CardSpec { motif: Some(motif), ..card(&style, scene, index) }, fonts)?;
+        if index == 0 {
+            save(&frame, &folder.join(format!("frame-{palette}.png")))?;
+        }
+        tiles.push(half(&half(&frame)));
+    }
+    save(&row(&tiles), &folder.join(format!("titles-{palette}.png")))
+}
+
+fn scene_frame(spec: &CardSpec, fonts: &mut Fonts) -> Result<Picture, Box<dyn Error>> {
+    let under = background(spec)?;
+    let mut frame = under.cover(FRAME.0, FRAME.1);
+    if let Some(overlay) = title(spec, &under, fonts, ZONE)? {
+        frame = support::blend(&frame, &overlay);
+    }
+    let look = CaptionStyle::default();
+    let cues = cues(&timed(spec.body), &look);
+    let track = Captions::render(&cues, &look, fonts, ZONE, FRAME, FPS)?;
+    Ok(captioned(frame, &cues[0], &track))
+}
+
+/// Every motif as a thumbnail, nine on a sheet.
+fn thumbnails(folder: &Path, fonts: &mut Fonts) -> Done {
+    let palettes = palette_names();
+    let mut shown = Vec::new();
     for (n, motif) in Motif::all().into_iter().enumerate() {
-        let palettes = palette_names();
         let style = CardStyle { palette: palettes[n % palettes.len()].into(), ..CardStyle::default() };
-        let (heading, body) = SCRIPT[n % SCRIPT.len()];
-        let spec = CardSpec {
-            text: heading,
-            body,
-            seed: 3,
-            style: &style,
-            motif: Some(motif),
-            width: 1280,
-            height: 720,
-            index: 0,
-            total: 1,
-        };
-        let base = paint(&spec, 1280, 720)?;
-        let picture = thumbnail(&base, heading, &mut fonts, &style, 3, (1280, 720))?;
+        let scene = SCRIPT[n % SCRIPT.len()];
+        let spec = CardSpec { motif: Some(motif), width: 1280, height: 720, ..card(&style, scene, 0) };
+        let picture = thumbnail(&background(&spec)?, scene.0, fonts, &style, spec.seed, (1280, 720))?;
         if n == 0 {
             save(&picture, &folder.join("thumbnail.png"))?;
         }
-        rows.push(half(&picture));
+        shown.push(half(&picture));
     }
-    for (i, chunk) in rows.chunks(3).enumerate() {
-        save(&row(chunk), &folder.join(format!("thumbnails-{i}.png")))?;
+    let rows: Vec<Picture> = shown.chunks_exact(3).map(row).collect();
+    for (i, rows) in rows.chunks(3).enumerate() {
+        save(&column(rows), &folder.join(format!("thumbnails-{i}.png")))?;
     }
     Ok(())
 }
@@ -274,8 +218,15 @@ fn row(tiles: &[Picture]) -> Picture {
     out
 }
 
-fn background(i: usize) -> Picture {
-    let mut p = support::plain(1080, 1920, [255, 255, 255]);
+/// Pictures as wide as these, one below the other.
+fn column(rows: &[Picture]) -> Picture {
+    let height = rows.iter().map(|row| row.height).sum();
+    Picture { width: rows[0].width, height, rgb: rows.iter().flat_map(|row| row.rgb.clone()).collect() }
+}
+
+/// Something for captions to stand on: dark, coloured, light, busy.
+fn ground(i: usize) -> Picture {
+    let mut p = support::plain(FRAME.0, FRAME.1, [255, 255, 255]);
     for (n, px) in p.rgb.chunks_exact_mut(3).enumerate() {
         let (x, y) = (n % 1080, n / 1080);
         let v = match i % 4 {
@@ -295,8 +246,8 @@ fn background(i: usize) -> Picture {
     p
 }
 
-fn save(picture: &Picture, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    image::save_buffer(path, &picture.rgb, picture.width, picture.height, image::ColorType::Rgb8)?;
+fn save(picture: &Picture, path: &Path) -> Done {
+    picture.save_png(path)?;
     println!("{}", path.display());
     Ok(())
 }

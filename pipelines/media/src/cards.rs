@@ -139,15 +139,10 @@ impl CardSpec<'_> {
 
 /// Draws a card's background, [`OVERSIZE`] times its frame on each side so that motion has room.
 ///
+/// A wide one leaves its left side calm for a thumbnail's title.
+///
 /// Fails with `InvalidInput` for an unknown palette or a frame out of range.
 pub fn background(spec: &CardSpec) -> Result<Picture> {
-    let grown = |side: u32| ((side as f32 * OVERSIZE / 2.0).round() as u32) * 2;
-    paint(spec, grown(spec.width), grown(spec.height))
-}
-
-/// Draws a card's background at exactly `width` x `height` pixels, whatever the frame: a wide one
-/// leaves its left side calm for a thumbnail's title.
-pub fn paint(spec: &CardSpec, width: u32, height: u32) -> Result<Picture> {
     let allowed = 64..=4096;
     if !allowed.contains(&spec.width) || !allowed.contains(&spec.height) {
         let message = format!(
@@ -157,7 +152,8 @@ pub fn paint(spec: &CardSpec, width: u32, height: u32) -> Result<Picture> {
         return Err(MediaError::new(ErrorKind::InvalidInput, message));
     }
     let palette = spec.style.colours(spec.seed)?;
-    let mut art = art::Art::new(width, height, &palette, spec.art_seed());
+    let grown = |side: u32| ((side as f32 * OVERSIZE / 2.0).round() as u32) * 2;
+    let mut art = art::Art::new(grown(spec.width), grown(spec.height), &palette, spec.art_seed());
     spec.chosen().draw(&mut art);
     let vignette = if palette.is_dark() { 0.55 } else { 0.14 };
     Ok(art.canvas.finish(spec.art_seed(), GRAIN, vignette))

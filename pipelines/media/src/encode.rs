@@ -6,34 +6,31 @@
 
 mod arguments;
 mod pipe;
-mod publish;
 
 pub use arguments::{Encoder, VideoSettings};
-pub(crate) use publish::{publish, temporary};
 
 use crate::ffmpeg::{Child, Ffmpeg, Input, Output};
 use crate::frames::{CaptionTrack, Compositor};
 use crate::probe::{Expected, Probe, check, probe};
+use crate::publish::{publish, temporary};
 use crate::timeline::Timeline;
 use crate::yuv::Yuv420;
 use crate::{MediaError, OnProgress, Result};
 use pipe::Frames;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// Frames that wait to be sent while others are rendered.
-const QUEUE: usize = 4;
-
-/// Those, the one that is rendered, and the one that is sent or still in the pipe.
-const BUFFERS: usize = QUEUE + 2;
+/// Frames there are: the one that is rendered, the one that is sent, the one before it that may
+/// still be in the pipe, and three that wait, so that neither thread waits for the other's hiccups.
+const BUFFERS: usize = 6;
 
 /// How often the order to stop is asked for while ffmpeg is busy.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Renders and encodes `timeline` with the sound of `audio`, an `.m4a` file that is copied as it
-/// is, to `out`. `progress` counts frames that ffmpeg has encoded.
+/// is, to `out`. `progress` counts frames that ffmpeg has encoded; it is asked whether to go on even
+/// while ffmpeg stands still.
 ///
 /// # Errors
 /// `InvalidInput` for settings that do not fit the timeline or a picture that cannot be used,
@@ -50,16 +47,14 @@ pub fn encode(
 ) -> Result<Probe> {
     settings.validate(timeline)?;
     let compositor = Compositor::new(timeline, captions)?;
-    let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |error| MediaError::io(format!("write {}", out.display()), error);
-    let file = temporary(dir, out).map_err(failed)?;
+    let file = temporary(out)?;
     let what = format!("encode {}", out.display());
     let arguments = settings.arguments("pipe:0".as_ref(), audio, file.path());
     let child = ffmpeg.run(&what, &arguments, Input::Pipe, Output::Progress)?;
     feed(child, compositor, timeline.frames(), progress)?;
     let found = probe(ffmpeg, file.path())?;
     check(&found, &expected(timeline))?;
-    publish(file, out).map_err(failed)?;
+    publish(file, out)?;
     Ok(found)
 }
 
@@ -69,7 +64,7 @@ pub fn expected(timeline: &Timeline) -> Expected {
     Expected { frames: timeline.frames(), width, height, fps, audio: true }
 }
 
-/// Renders every frame, has it written, and waits for ffmpeg to finish.
+/// Renders every frame, has it sent, and waits for ffmpeg to finish.
 fn feed(
     mut child: Child,
     mut compositor: Compositor<'_>,
@@ -77,61 +72,61 @@ fn feed(
     progress: OnProgress<'_>,
 ) -> Result<()> {
     let input = Frames::new(child.take_stdin());
-    let (ready, to_write) = sync_channel(QUEUE);
-    let (written, free) = sync_channel(BUFFERS);
+    // Either channel holds every frame there is: to send one never waits.
+    let (ready, to_send) = sync_channel(BUFFERS);
+    let (sent, free) = sync_channel(BUFFERS);
     for _ in 0..BUFFERS {
-        written.send(compositor.buffer()).expect("the channel has room for every buffer");
+        sent.send(compositor.buffer()).expect("the channel has room for every buffer");
     }
     std::thread::scope(|scope| {
-        let writer = scope.spawn(move || input.send_all(to_write, written));
-        let rendered = render_all(&mut compositor, &child, total, progress, (ready, free));
+        let sender = scope.spawn(move || input.send_all(to_send, sent));
+        let told = |child: &Child| match progress(child.frames().min(total), total).is_break() {
+            true => Err(MediaError::cancelled()),
+            false => Ok(()),
+        };
+        let rendered = render_all(&mut compositor, total, &|| told(&child), (ready, free));
         if rendered.is_err() {
-            // The writer may be waiting for a child that does not read; its death sets it free.
+            // The sender may be waiting for a child that does not read; its death sets it free.
             child.kill();
         }
         rendered?;
-        // A failed write means that the child has ended, and its own words say why. The frame that may
-        // still be in the pipe is kept until then.
-        let last = writer.join().ok().and_then(|written| written.ok());
+        let last = sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let what = format!("send every frame to {}", child.program());
+        // A failed send mostly means that the child has ended, and its own words say why.
         child.wait_with(|frames| progress(frames.min(total), total))?;
-        match last {
-            Some(_) => Ok(()),
-            None => Err(MediaError::new(
-                crate::ErrorKind::ToolFailed,
-                "ffmpeg stopped reading before the last frame; run the same command again",
-            )),
-        }
+        // The frame that may have been in the pipe until now was kept.
+        last.map(drop).map_err(|error| MediaError::io(what, error))
     })
 }
 
-/// Ends early, without an error, when the writer does: then ffmpeg has ended.
+/// Renders and sends all frames, and waits until they are sent. Ends early, without an error, when
+/// the sender does: then ffmpeg has ended, or reads no more.
 fn render_all(
     compositor: &mut Compositor<'_>,
-    child: &Child,
     total: u64,
-    progress: OnProgress<'_>,
+    may_go_on: &dyn Fn() -> Result<()>,
     (ready, free): (SyncSender<Yuv420>, Receiver<Yuv420>),
 ) -> Result<()> {
     for frame in 0..total {
-        if progress(child.frames().min(total), total).is_break() {
-            return Err(MediaError::cancelled());
-        }
-        let next = loop {
-            match free.recv_timeout(PATIENCE) {
-                Ok(buffer) => break Some(buffer),
-                Err(RecvTimeoutError::Disconnected) => break None,
-                Err(RecvTimeoutError::Timeout) => {
-                    if let ControlFlow::Break(()) = progress(child.frames().min(total), total) {
-                        return Err(MediaError::cancelled());
-                    }
-                }
-            }
-        };
-        let Some(mut buffer) = next else { return Ok(()) };
+        may_go_on()?;
+        let Some(mut buffer) = wait(&free, may_go_on)? else { return Ok(()) };
         compositor.render(frame, &mut buffer)?;
         if ready.send(buffer).is_err() {
             return Ok(());
         }
     }
+    drop(ready);
+    while wait(&free, may_go_on)?.is_some() {}
     Ok(())
+}
+
+/// A frame that was sent; none when the sender has ended.
+fn wait(free: &Receiver<Yuv420>, may_go_on: &dyn Fn() -> Result<()>) -> Result<Option<Yuv420>> {
+    loop {
+        match free.recv_timeout(PATIENCE) {
+            Ok(buffer) => return Ok(Some(buffer)),
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            Err(RecvTimeoutError::Timeout) => may_go_on()?,
+        }
+    }
 }

@@ -13,8 +13,12 @@ use std::process::Command;
 /// Older versions lack options that are used here (`-fps_mode`, exact colour tags in MP4).
 const MINIMUM_MAJOR: u32 = 5;
 
-/// The most audio that is decoded into memory at once: 20 minutes of 48 kHz stereo is 440 MiB.
-const MAX_DECODED_SAMPLES: usize = 20 * 60 * 48_000 * 2;
+/// The most audio that is decoded into memory at once: 20 minutes of stereo at 48 kHz take 461 MB. A
+/// second more is let in, as a decoded AAC file is a little longer than what was encoded.
+const MAX_DECODED_SAMPLES: usize = (20 * 60 + 1) * 48_000 * 2;
+
+/// Bytes that are read and converted at once.
+const CHUNK: usize = 1 << 20;
 
 /// An ffmpeg installation that was found to run.
 #[derive(Debug, Clone)]
@@ -67,14 +71,22 @@ impl Ffmpeg {
     ///
     /// # Errors
     /// `InvalidInput` if the file is missing, `ToolFailed` if ffmpeg finds no audio in it, `Limit`
-    /// if it holds more than 20 minutes of 48 kHz stereo.
+    /// if it is longer than 20 minutes of stereo at 48 kHz, or as many samples of another form.
     pub fn decode_audio(&self, path: &Path, rate: u32, channels: u16) -> Result<Vec<f32>> {
-        let samples = self.decode(path, rate, channels, None)?;
+        self.decode_audio_while(path, rate, channels, &|| Ok(()))
+    }
+
+    /// The same, asking `go_on` between chunks; its error ends the work.
+    pub(crate) fn decode_audio_while(
+        &self,
+        path: &Path,
+        rate: u32,
+        channels: u16,
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<Vec<f32>> {
+        let samples = self.decode(path, (rate, channels), None, go_on)?;
         match samples.len() > MAX_DECODED_SAMPLES {
-            true => Err(MediaError::new(
-                ErrorKind::Limit,
-                format!("{} holds more than 20 minutes of sound; give a shorter file", path.display()),
-            )),
+            true => Err(too_long(&format!("the sound of {}", path.display()), rate, channels)),
             false => Ok(samples),
         }
     }
@@ -91,12 +103,18 @@ impl Ffmpeg {
         seconds: f64,
     ) -> Result<Vec<f32>> {
         if seconds * f64::from(rate) * f64::from(channels) > MAX_DECODED_SAMPLES as f64 {
-            return Err(MediaError::new(ErrorKind::Limit, format!("{seconds} s of sound do not fit")));
+            return Err(too_long(&format!("a sound of {seconds} s"), rate, channels));
         }
-        self.decode(path, rate, channels, Some(seconds))
+        self.decode(path, (rate, channels), Some(seconds), &|| Ok(()))
     }
 
-    fn decode(&self, path: &Path, rate: u32, channels: u16, seconds: Option<f64>) -> Result<Vec<f32>> {
+    fn decode(
+        &self,
+        path: &Path,
+        (rate, channels): (u32, u16),
+        seconds: Option<f64>,
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<Vec<f32>> {
         must_be_file(path)?;
         let mut args = strings(&["-protocol_whitelist", "file", "-i"]);
         args.push(file_url(path));
@@ -108,16 +126,24 @@ impl Ffmpeg {
         args.extend(strings(&["-f", "f32le", "-c:a", "pcm_f32le", "pipe:1"]));
         let what = format!("decode the sound of {}", path.display());
         let mut child = self.run(&what, &args, Input::None, Output::Bytes)?;
-        let mut bytes = Vec::new();
         // One sample beyond the limit is read, so that the caller can tell that there is more.
-        let limit = (MAX_DECODED_SAMPLES as u64 + 1) * 4;
-        let stdout = child.take_stdout();
-        stdout.take(limit).read_to_end(&mut bytes).map_err(|error| MediaError::io(&what, error))?;
-        if bytes.len() < limit as usize {
+        let mut stdout = child.take_stdout().take((MAX_DECODED_SAMPLES as u64 + 1) * 4);
+        let (mut samples, mut bytes) = (Vec::new(), Vec::with_capacity(CHUNK));
+        loop {
+            go_on()?;
+            bytes.clear();
+            let read = stdout.by_ref().take(CHUNK as u64).read_to_end(&mut bytes);
+            read.map_err(|error| MediaError::io(&what, error))?;
+            // A chunk holds whole samples, unless ffmpeg was stopped within one.
+            samples.extend(bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)));
+            if bytes.len() < CHUNK {
+                break;
+            }
+        }
+        if stdout.limit() > 0 {
             child.wait()?;
         }
-        let (samples, _) = bytes.as_chunks::<4>();
-        Ok(samples.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+        Ok(samples)
     }
 
     /// Starts ffmpeg. `what` says what for in error messages, as "encode out.mp4".
@@ -155,6 +181,15 @@ pub fn file_url(path: &Path) -> OsString {
 /// Arguments from plain strings.
 pub fn strings(args: &[&str]) -> Vec<OsString> {
     args.iter().map(OsString::from).collect()
+}
+
+fn too_long(what: &str, rate: u32, channels: u16) -> MediaError {
+    let minutes = MAX_DECODED_SAMPLES as f64 / (f64::from(rate) * f64::from(channels)) / 60.0;
+    let message = format!(
+        "{what} is too long: {minutes:.0} minutes is the limit at {rate} Hz in {channels} channel(s); give a \
+         shorter one"
+    );
+    MediaError::new(ErrorKind::Limit, message)
 }
 
 fn must_be_file(path: &Path) -> Result<()> {
@@ -205,6 +240,13 @@ mod tests {
         assert_eq!(major("n7.1"), Some(7));
         assert_eq!(major("4.4"), Some(4));
         assert_eq!(major("N-109542-g0a9ff5b"), None);
+    }
+
+    #[test]
+    fn the_limit_of_a_sound_is_told_for_its_rate_and_channels() {
+        let told = |rate, channels| too_long("it", rate, channels).to_string();
+        assert!(told(48_000, 2).contains("20 minutes is the limit at 48000 Hz in 2 channel(s)"));
+        assert!(told(16_000, 1).contains("120 minutes is the limit at 16000 Hz in 1 channel(s)"));
     }
 
     #[test]

@@ -43,19 +43,8 @@ impl<'a> Compositor<'a> {
     /// # Errors
     /// `InvalidInput` if the timeline cannot be rendered.
     pub fn new(timeline: &'a Timeline, captions: &'a dyn CaptionTrack) -> Result<Self> {
-        Self::with_kernel(timeline, captions, Kernel::detect())
-    }
-
-    /// The same with chosen instructions, for comparing them; every kernel gives the same frames.
-    ///
-    /// # Errors
-    /// As [`Compositor::new`].
-    pub fn with_kernel(
-        timeline: &'a Timeline,
-        captions: &'a dyn CaptionTrack,
-        kernel: Kernel,
-    ) -> Result<Self> {
         timeline.validate()?;
+        let kernel = Kernel::detect();
         let sampler = motion::Sampler::new(kernel);
         let mut stills = Stills::new(timeline);
         stills.prefetch(0);
@@ -110,7 +99,7 @@ impl std::fmt::Debug for Compositor<'_> {
     }
 }
 
-/// The error of a thread that panicked, which is a fault of ours and not of the input.
+/// The error where loading a picture panicked: the decoder met what it did not foresee in the file.
 fn panicked(scene: usize) -> MediaError {
     MediaError::new(
         crate::ErrorKind::InvalidInput,

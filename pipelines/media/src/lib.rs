@@ -2,6 +2,8 @@
 
 pub mod captions;
 pub mod cards;
+mod dice;
+mod ease;
 pub mod encode;
 pub mod error;
 pub mod ffmpeg;
@@ -10,12 +12,20 @@ pub mod motion;
 pub mod overlay;
 pub mod picture;
 pub mod probe;
+mod publish;
 pub mod sound;
 pub mod subtitles;
 pub mod thumbnail;
 pub mod timeline;
 pub mod typeset;
 pub mod yuv;
+
+/// As the tests from outside call this crate, whose helpers the tests within share.
+#[cfg(test)]
+extern crate self as reelsmith_media;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 pub use error::{ErrorKind, MediaError, Result};
 

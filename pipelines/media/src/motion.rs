@@ -5,8 +5,8 @@ mod sample;
 
 pub use sample::Sampler;
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
+use crate::dice::Dice;
+use crate::ease::smoothstep;
 
 /// What part of a still is seen: a rectangle of the frame's shape, always inside the still.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,11 +75,9 @@ impl Motion {
     /// never the same kind twice running, as far as suits a scene of `seconds`.
     pub fn seeded(seed: u64, index: usize, seconds: f64) -> Self {
         let kind = order(seed)[index % KINDS];
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        random.set_stream(index as u64 + 1);
+        let mut dice = Dice::stream(seed, index as u64 + 1);
         let zoom = (1.0 + ZOOM_RATE * seconds).clamp(*ZOOM_RANGE.start(), *ZOOM_RANGE.end());
-        let mut draw =
-            |low: f64, high: f64| low + (high - low) * (f64::from(random.next_u32()) / u32::MAX as f64);
+        let mut draw = |low: f64, high: f64| low + (high - low) * dice.unit();
         let near = View { x: draw(0.3, 0.7), y: draw(0.3, 0.7), zoom };
         let far = View { zoom: 1.0, ..near };
         let (x, y) = (draw(0.25, 0.75), draw(0.25, 0.75));
@@ -115,17 +113,17 @@ const KINDS: usize = 6;
 
 /// The kinds in an order that the seed decides.
 fn order(seed: u64) -> [usize; KINDS] {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut dice = Dice::new(seed);
     let mut kinds = std::array::from_fn(|kind| kind);
     for last in (1..KINDS).rev() {
-        kinds.swap(last, random.next_u32() as usize % (last + 1));
+        kinds.swap(last, dice.below(last + 1));
     }
     kinds
 }
 
 /// Starts and ends gently without coming to rest.
 fn ease(t: f64) -> f64 {
-    t + (t * t * (3.0 - 2.0 * t) - t) * EASE
+    t + (smoothstep(t) - t) * EASE
 }
 
 #[cfg(test)]

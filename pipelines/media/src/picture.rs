@@ -5,10 +5,9 @@ pub(crate) mod resize;
 
 pub use load::{MAX_PIXELS, MAX_SIDE, load};
 
-use crate::{MediaError, Result};
+use crate::{Result, publish};
 use resize::{Axis, Plane};
 use std::borrow::Cow;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -52,18 +51,14 @@ impl Picture {
     /// `DiskFull` or `Io`.
     pub fn save_png(&self, path: &Path) -> Result<()> {
         use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-        let failed = |error| MediaError::io(format!("write {}", path.display()), error);
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Encoded in memory, because the encoder keeps of a failed write only its words, and a full
         // disk would not be told from anything else.
         let mut bytes = Vec::new();
         let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Adaptive);
         let colour = image::ExtendedColorType::Rgb8;
         image::ImageEncoder::write_image(encoder, &self.rgb, self.width, self.height, colour)
-            .map_err(|error| failed(std::io::Error::other(error)))?;
-        let mut file = crate::encode::temporary(dir, path).map_err(failed)?;
-        file.write_all(&bytes).map_err(failed)?;
-        crate::encode::publish(file, path).map_err(failed)
+            .map_err(|error| publish::failed(path, std::io::Error::other(error)))?;
+        publish::write_whole(&bytes, path)
     }
 
     /// The largest part of the picture about its centre that has the shape of `width` x `height`,

@@ -2,7 +2,7 @@
 
 mod boxes;
 
-pub use boxes::moov_before_mdat;
+use boxes::moov_before_mdat;
 
 use crate::ffmpeg::{Ffmpeg, file_url, strings};
 use crate::{ErrorKind, MediaError, Result};

@@ -130,21 +130,16 @@ pub(crate) fn amplitude_to_db(amplitude: f64) -> f64 {
     20.0 * amplitude.log10()
 }
 
-/// A temporary file in the directory of `path`, which it may be renamed to. It gets the permissions
-/// that any new file gets.
-pub(crate) fn temporary_beside(path: &Path, suffix: &str) -> Result<tempfile::NamedTempFile> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".reelsmith-").suffix(suffix);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+/// Turns interleaved stereo `out` into as much of `next` over its whole length, at equal power, as the
+/// two are unrelated.
+pub(crate) fn crossfade(out: &mut [f32], next: &[f32]) {
+    let frames = out.len() / 2;
+    for (n, (out, next)) in out.chunks_exact_mut(2).zip(next.chunks_exact(2)).enumerate() {
+        let angle = std::f64::consts::FRAC_PI_2 * (n as f64 + 0.5) / frames as f64;
+        let (rising, falling) = (angle.sin() as f32, angle.cos() as f32);
+        out[0] = out[0] * falling + next[0] * rising;
+        out[1] = out[1] * falling + next[1] * rising;
     }
-    builder.tempfile_in(directory).map_err(|e| MediaError::io(format!("write {}", path.display()), e))
 }
 
 pub(crate) fn invalid(message: impl Into<String>) -> MediaError {

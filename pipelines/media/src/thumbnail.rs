@@ -1,6 +1,5 @@
 //! Thumbnails: a picture, a veil for contrast, and the title as large as it goes.
 
-use std::io::Write;
 use std::path::Path as FilePath;
 
 use image::ExtendedColorType;
@@ -11,8 +10,9 @@ use crate::cards::CardStyle;
 use crate::cards::heading::{self, Box2, Heading};
 use crate::cards::palette::Palette;
 use crate::cards::scrim;
-use crate::encode::{publish, temporary};
+use crate::ease::smoothstep;
 use crate::picture::Picture;
+use crate::publish::write_whole;
 use crate::typeset::Fonts;
 use crate::typeset::colour::Rgb;
 use crate::typeset::raster::{Layer, Soft, rounded};
@@ -126,7 +126,7 @@ fn veil(picture: &mut Picture, set: &Heading, palette: &Palette) {
         for (x, px) in row.chunks_exact_mut(3).enumerate() {
             let along = if wide { x as f32 } else { y as f32 };
             let t = ((along - full) / (end - full)).clamp(0.0, 1.0);
-            let a = most * (1.0 - t * t * (3.0 - 2.0 * t));
+            let a = most * (1.0 - smoothstep(t));
             blend(px, colour, a);
         }
     }
@@ -166,11 +166,4 @@ fn jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>> {
             MediaError::new(ErrorKind::InvalidInput, "the picture cannot be stored as JPEG").with_source(e)
         })?;
     Ok(bytes)
-}
-
-fn write_whole(bytes: &[u8], path: &FilePath) -> Result<()> {
-    let failed = |error| MediaError::io(format!("write the thumbnail {}", path.display()), error);
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(FilePath::new("."));
-    let mut file = temporary(folder, path).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| publish(file, path)).map_err(failed)
 }

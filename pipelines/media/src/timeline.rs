@@ -1,5 +1,6 @@
 //! What is seen when: scenes in order, the crossfades between them, and what each frame shows.
 
+use crate::ease::smoothstep;
 use crate::motion::Motion;
 use crate::overlay::Overlay;
 use crate::picture::PictureSource;
@@ -172,8 +173,7 @@ impl Timeline {
 /// Smooth at both ends.
 fn fade_weight(fade: &Range<u64>, frame: u64) -> u16 {
     let t = (frame - fade.start + 1) as f64 / (fade.end - fade.start + 1) as f64;
-    let smooth = t * t * (3.0 - 2.0 * t);
-    ((smooth * f64::from(yuv::FULL)).round() as u16).clamp(1, yuv::FULL - 1)
+    ((smoothstep(t) * f64::from(yuv::FULL)).round() as u16).clamp(1, yuv::FULL - 1)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod support;
 use proptest::prelude::*;
 use reelsmith_media::ErrorKind;
 use reelsmith_media::captions::SafeZone;
-use reelsmith_media::cards::{CardSpec, CardStyle, Motif, background, paint, palette_names, plan, title};
+use reelsmith_media::cards::{CardSpec, CardStyle, Motif, background, palette_names, plan, title};
 use reelsmith_media::overlay::Overlay;
 use reelsmith_media::picture::Picture;
 use reelsmith_media::thumbnail::{thumbnail, write_jpeg_under};
@@ -296,7 +296,8 @@ fn a_thumbnail_has_its_size_a_readable_title_and_fits_two_megabytes() {
     for (palette, motif) in [("midnight", Motif::Moon), ("paper", Motif::Papercut), ("ember", Motif::Spheres)]
     {
         let style = style(palette);
-        let base = paint(&spec("The Moon", &style, motif, 2), 1280, 720).expect("a card");
+        let spec = CardSpec { width: 1280, height: 720, ..spec("The Moon", &style, motif, 2) };
+        let base = background(&spec).expect("a card").cover(1280, 720);
         let bare = thumbnail(&base, "", &mut fonts, &style, 2, (1280, 720)).expect("a thumbnail");
         assert_eq!(bare, base, "no title leaves the picture alone");
         let picture = thumbnail(&base, "The Moon is leaving us", &mut fonts, &style, 2, (1280, 720))

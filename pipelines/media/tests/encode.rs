@@ -14,8 +14,13 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// Frames far smaller than the pipe to ffmpeg, and such as are mapped into it because they are larger.
+const SIZES: [(u32, u32); 2] = [(270, 480), (720, 1280)];
 
 const GO_ON: OnProgress<'static> = &|_, _| ControlFlow::Continue(());
 
@@ -53,13 +58,17 @@ impl Bench {
     }
 
     fn timeline(&self, frames: &[u32]) -> Timeline {
+        self.timeline_of(SIZES[0], frames)
+    }
+
+    fn timeline_of(&self, (width, height): (u32, u32), frames: &[u32]) -> Timeline {
         let scenes = frames.iter().enumerate().map(|(index, &frames)| Scene {
             picture: PictureSource::Memory(Arc::new(noise(300, 500, index as u32))),
             frames,
             motion: Motion::seeded(1, index, f64::from(frames) / 30.0),
             title: None,
         });
-        Timeline { width: 270, height: 480, fps: 30, crossfade_frames: 10, scenes: scenes.collect() }
+        Timeline { width, height, fps: 30, crossfade_frames: 10, scenes: scenes.collect() }
     }
 
     fn encode(&self, timeline: &Timeline, on_progress: OnProgress<'_>) -> Result<Probe, MediaError> {
@@ -73,7 +82,7 @@ impl Bench {
         on_progress: OnProgress<'_>,
     ) -> Result<Probe, MediaError> {
         let sound = self.sound(timeline.seconds());
-        encode(ffmpeg, timeline, &NoCaptions, &sound, &settings(), &self.out(), on_progress)
+        encode(ffmpeg, timeline, &NoCaptions, &sound, &settings(timeline), &self.out(), on_progress)
     }
 
     /// An ffmpeg that runs `before` first, in the same process.
@@ -87,12 +96,31 @@ impl Bench {
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
         Ffmpeg::locate(Some(&script), None).unwrap()
     }
+
+    /// An ffmpeg that tells its number, and where.
+    fn told(&self) -> (Ffmpeg, PathBuf) {
+        let file = self.dir.path().join("pid");
+        (self.prepared(&format!("echo $$ > {}", file.display())), file)
+    }
 }
 
-fn settings() -> VideoSettings {
+/// The number that an ffmpeg tells in `file`, waited for as long as it has not.
+fn pid(file: &Path) -> i32 {
+    let end = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < end {
+        let told = fs::read_to_string(file).unwrap_or_default();
+        match told.strip_suffix('\n') {
+            Some(number) => return number.parse().unwrap(),
+            None => std::thread::yield_now(),
+        }
+    }
+    panic!("ffmpeg did not start")
+}
+
+fn settings(timeline: &Timeline) -> VideoSettings {
     VideoSettings {
-        width: 270,
-        height: 480,
+        width: timeline.width,
+        height: timeline.height,
         fps: 30,
         bitrate_bps: 1_500_000,
         preset: "veryfast".to_owned(),
@@ -117,8 +145,14 @@ fn alive(pid: i32) -> bool {
 
 #[test]
 fn a_clip_is_what_was_ordered_and_the_same_every_time() {
+    for size in SIZES {
+        check_clip(size);
+    }
+}
+
+fn check_clip(size: (u32, u32)) {
     let bench = Bench::new();
-    let timeline = bench.timeline(&[40, 7, 43]);
+    let timeline = bench.timeline_of(size, &[40, 7, 43]);
     let last = AtomicU64::new(0);
     let found = bench
         .encode(&timeline, &|done, total| {
@@ -127,7 +161,7 @@ fn a_clip_is_what_was_ordered_and_the_same_every_time() {
             ControlFlow::Continue(())
         })
         .unwrap();
-    assert_eq!((found.frames, found.width, found.height, found.fps), (90, 270, 480, 30.0));
+    assert_eq!((found.frames, found.width, found.height, found.fps), (90, size.0, size.1, 30.0));
     assert_eq!((found.video_codec.as_str(), found.audio_codec.as_str()), ("h264", "aac"));
     assert_eq!(found.colour, "tv bt709 bt709 bt709");
     assert!(found.faststart);
@@ -167,56 +201,89 @@ fn the_file_shows_the_composed_frames_in_their_colours() {
 
 #[test]
 fn cancelling_leaves_nothing_and_ends_ffmpeg() {
-    let bench = Bench::new();
-    let pid_file = bench.dir.path().join("pid");
-    let ffmpeg = bench.prepared(&format!("echo $$ > {}", pid_file.display()));
-    for frame in [0, 3, 25] {
-        let calls = AtomicU64::new(0);
-        let stop = |_, _| match calls.fetch_add(1, Ordering::Relaxed) == frame {
-            true => ControlFlow::Break(()),
+    for (size, call) in SIZES.into_iter().flat_map(|size| [0, 3, 25].map(|call| (size, call))) {
+        let bench = Bench::new();
+        let (ffmpeg, file) = bench.told();
+        let (calls, child) = (AtomicU64::new(0), AtomicI32::new(0));
+        let stop = |_, _| match calls.fetch_add(1, Ordering::Relaxed) == call {
+            true => {
+                child.store(pid(&file), Ordering::Relaxed);
+                ControlFlow::Break(())
+            }
             false => ControlFlow::Continue(()),
         };
-        let error = bench.encode_with(&ffmpeg, &bench.timeline(&[200]), &stop).unwrap_err();
+        let error = bench.encode_with(&ffmpeg, &bench.timeline_of(size, &[200]), &stop).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
         assert!(bench.left().is_empty(), "{:?}", bench.left());
-        if let Ok(pid) = fs::read_to_string(&pid_file) {
-            assert!(!alive(pid.trim().parse().unwrap()), "ffmpeg is still there");
-        }
+        assert!(!alive(child.into_inner()), "ffmpeg is still there");
+    }
+}
+
+#[test]
+fn an_ffmpeg_that_stands_still_can_be_cancelled() {
+    // Once with frames to come, and once when all are rendered and wait to be read.
+    for frames in [100, 4] {
+        let (done, ended) = channel();
+        std::thread::spawn(move || {
+            let bench = Bench::new();
+            let ffmpeg = bench.prepared("kill -STOP $$");
+            let calls = AtomicU64::new(0);
+            // More often than there are frames to render into: by then all of them wait.
+            let stop = |_, _| match calls.fetch_add(1, Ordering::Relaxed) == 12 {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            };
+            let error = bench.encode_with(&ffmpeg, &bench.timeline_of(SIZES[1], &[frames]), &stop);
+            done.send((error.unwrap_err().kind(), bench.left())).unwrap();
+        });
+        let (kind, left) = ended.recv_timeout(Duration::from_secs(60)).expect("the order to stop is heard");
+        assert_eq!(kind, ErrorKind::Cancelled);
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[test]
+fn an_ffmpeg_that_reads_no_further_is_reported_even_if_it_claims_success() {
+    let bench = Bench::new();
+    for size in SIZES {
+        let ffmpeg = bench.prepared("head -c 5000000 > /dev/null; exit 0");
+        let error = bench.encode_with(&ffmpeg, &bench.timeline_of(size, &[200]), GO_ON).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+        assert!(error.to_string().contains("send every frame to ffmpeg: Broken pipe"), "{error}");
+        assert!(bench.left().is_empty(), "{:?}", bench.left());
     }
 }
 
 #[test]
 fn a_killed_ffmpeg_is_reported_and_the_older_result_kept() {
-    let bench = Bench::new();
-    let pid_file = bench.dir.path().join("pid");
-    let ffmpeg = bench.prepared(&format!("echo $$ > {}", pid_file.display()));
-    fs::write(bench.out(), "an older video").unwrap();
-    let kill = |done: u64, _: u64| {
-        if done > 20 {
-            let pid = fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
-            // SAFETY: a signal to a child of this test has no effect on this process's memory.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
-        }
-        ControlFlow::Continue(())
-    };
-    let error = bench.encode_with(&ffmpeg, &bench.timeline(&[2000]), &kill).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ToolFailed, "{error}");
-    assert!(error.to_string().contains("signal: 9"), "{error}");
-    assert_eq!(bench.left(), ["video.mp4"]);
-    assert_eq!(fs::read_to_string(bench.out()).unwrap(), "an older video");
+    for (size, frames) in SIZES.into_iter().zip([2000, 300]) {
+        let bench = Bench::new();
+        let (ffmpeg, file) = bench.told();
+        fs::write(bench.out(), "an older video").unwrap();
+        let kill = |done: u64, _: u64| {
+            if done > 20 {
+                // SAFETY: a signal to a child of this test has no effect on this process's memory.
+                unsafe { libc::kill(pid(&file), libc::SIGKILL) };
+            }
+            ControlFlow::Continue(())
+        };
+        let error = bench.encode_with(&ffmpeg, &bench.timeline_of(size, &[frames]), &kill).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ToolFailed, "{error}");
+        assert!(error.to_string().contains("ffmpeg ended with signal: 9"), "{error}");
+        assert_eq!(bench.left(), ["video.mp4"]);
+        assert_eq!(fs::read_to_string(bench.out()).unwrap(), "an older video");
+    }
 }
 
 #[test]
 fn a_polite_end_half_way_is_not_taken_for_success() {
     // On SIGTERM ffmpeg closes the file properly: it plays, but is too short.
     let bench = Bench::new();
-    let pid_file = bench.dir.path().join("pid");
-    let ffmpeg = bench.prepared(&format!("echo $$ > {}", pid_file.display()));
+    let (ffmpeg, file) = bench.told();
     let terminate = |done: u64, _: u64| {
         if done > 20 {
-            let pid = fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
             // SAFETY: a signal to a child of this test has no effect on this process's memory.
-            unsafe { libc::kill(pid, libc::SIGTERM) };
+            unsafe { libc::kill(pid(&file), libc::SIGTERM) };
         }
         ControlFlow::Continue(())
     };
@@ -242,7 +309,8 @@ fn a_folder_that_is_not_there_is_named() {
     let sound = bench.sound(1.0);
     let out = bench.dir.path().join("nowhere").join("video.mp4");
     let timeline = bench.timeline(&[30]);
-    let error = encode(&bench.ffmpeg, &timeline, &NoCaptions, &sound, &settings(), &out, GO_ON).unwrap_err();
+    let error =
+        encode(&bench.ffmpeg, &timeline, &NoCaptions, &sound, &settings(&timeline), &out, GO_ON).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(error.to_string().contains("nowhere/video.mp4"), "{error}");
 }
@@ -252,7 +320,8 @@ fn sound_of_another_length_or_none_is_refused() {
     let bench = Bench::new();
     let timeline = bench.timeline(&[60]);
     let encode = |sound: &Path| {
-        encode(&bench.ffmpeg, &timeline, &NoCaptions, sound, &settings(), &bench.out(), GO_ON).unwrap_err()
+        let settings = settings(&timeline);
+        encode(&bench.ffmpeg, &timeline, &NoCaptions, sound, &settings, &bench.out(), GO_ON).unwrap_err()
     };
     let error = encode(&bench.sound(1.0));
     assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
@@ -309,13 +378,13 @@ fn any_frame_can_be_rendered_in_any_order() {
 }
 
 #[test]
-fn nvenc_is_chosen_only_where_it_encodes() {
+fn nvenc_is_chosen_where_it_encodes_and_only_there() {
     let bench = Bench::new();
-    let encoder = Encoder::choose(&bench.ffmpeg);
-    let settings = VideoSettings { encoder, ..settings() };
-    let timeline = bench.timeline(&[30]);
-    let sound = bench.sound(1.0);
-    encode(&bench.ffmpeg, &timeline, &NoCaptions, &sound, &settings, &bench.out(), GO_ON).unwrap();
+    // Both end before the real ffmpeg would start, so neither asks for a card.
+    for (outcome, expected) in [("exit 0", Encoder::Nvenc), ("exit 1", Encoder::X264)] {
+        let script = format!("case \"$*\" in *h264_nvenc*) {outcome};; esac");
+        assert_eq!(Encoder::choose(&bench.prepared(&script)), expected, "{outcome}");
+    }
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use tiny_skia::{Path, PathBuilder};
 
 use super::canvas::{Canvas, Grid, Light, mix, smooth};
-use super::noise::{Dice, fbm};
+use super::noise::fbm;
 use super::palette::Palette;
+use crate::dice::Dice;
 
 /// A card in the making.
 pub(crate) struct Art<'a> {

@@ -4,6 +4,7 @@
 use tiny_skia::{FillRule, LineCap, LineJoin, Mask, Path, Stroke, Transform};
 
 use super::noise::hash2;
+use crate::ease::smoothstep;
 use crate::picture::Picture;
 use crate::typeset::colour::{Rgb, to_srgb};
 use crate::typeset::raster::blur;
@@ -298,6 +299,5 @@ pub(crate) fn lift(tone: Light, by: f32) -> Light {
 
 /// 0 below `a`, 1 above `b`, smooth between.
 pub(crate) fn smooth(a: f32, b: f32, x: f32) -> f32 {
-    let t = ((x - a) / (b - a)).clamp(0.0, 1.0);
-    t * t * (3.0 - 2.0 * t)
+    smoothstep(((x - a) / (b - a)).clamp(0.0, 1.0))
 }

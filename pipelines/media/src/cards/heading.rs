@@ -15,8 +15,6 @@ pub(crate) struct Heading {
     pub stressed: Vec<Path>,
     /// Left, top, right and bottom of all letters.
     pub bounds: [f32; 4],
-    /// The largest letter size, pixels per em.
-    pub size: f32,
 }
 
 /// Where a heading may stand, in frame pixels, and how large it may become.
@@ -44,12 +42,8 @@ pub(crate) fn set(fonts: &mut Fonts, text: &str, family: &str, room: &Box2) -> R
     let drawable = fonts.drawable(text);
     // Anton's charm is its capitals; its lower case looks cramped.
     let text = if family == "Anton" { drawable.to_uppercase() } else { drawable };
-    let mut out = Heading {
-        plain: Vec::new(),
-        stressed: Vec::new(),
-        bounds: [f32::MAX, f32::MAX, f32::MIN, f32::MIN],
-        size: 0.0,
-    };
+    let mut out =
+        Heading { plain: Vec::new(), stressed: Vec::new(), bounds: [f32::MAX, f32::MAX, f32::MIN, f32::MIN] };
     match figure(&text) {
         Some(parts) => set_figure(fonts, &parts, family, room, &mut out)?,
         None => {
@@ -134,7 +128,6 @@ fn set_block(
             pen += run.width + space;
         }
     }
-    out.size = out.size.max(size);
     Ok(baseline)
 }
 

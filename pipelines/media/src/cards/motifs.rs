@@ -6,9 +6,10 @@ mod sign;
 mod space;
 
 use super::art::Art;
-use super::noise::{Dice, seed_of};
+use super::noise::seed_of;
 use super::words;
 use crate::Result;
+use crate::dice::Dice;
 use crate::typeset::names;
 
 /// What a card shows.

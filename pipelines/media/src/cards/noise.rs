@@ -1,42 +1,4 @@
-//! Chance and natural-looking fields, all from a seed.
-
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
-
-/// Draws that depend on the seed alone.
-pub(crate) struct Dice(ChaCha8Rng);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Dice {
-        Dice(ChaCha8Rng::seed_from_u64(seed))
-    }
-
-    /// From `low` to `high`, evenly.
-    pub(crate) fn range(&mut self, low: f32, high: f32) -> f32 {
-        let unit = (self.0.next_u32() >> 8) as f32 / (1 << 24) as f32;
-        low + (high - low) * unit
-    }
-
-    /// From 0 to `count - 1`.
-    pub(crate) fn below(&mut self, count: usize) -> usize {
-        (self.0.next_u32() as usize) % count.max(1)
-    }
-
-    /// True with the given probability.
-    pub(crate) fn chance(&mut self, probability: f32) -> bool {
-        self.range(0.0, 1.0) < probability
-    }
-
-    /// -1 or 1.
-    pub(crate) fn sign(&mut self) -> f32 {
-        if self.chance(0.5) { 1.0 } else { -1.0 }
-    }
-
-    /// A seed for a field.
-    pub(crate) fn seed(&mut self) -> u64 {
-        self.0.next_u64()
-    }
-}
+//! Natural-looking fields, all from a seed.
 
 /// A seed from a seed and a text (FNV-1a over the bytes, then mixed).
 pub(crate) fn seed_of(seed: u64, text: &str) -> u64 {

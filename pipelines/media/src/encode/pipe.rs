@@ -53,7 +53,7 @@ impl<W: Write + AsRawFd> Frames<W> {
     ) -> Result<Option<Yuv420>> {
         for frame in ready {
             if let Some(done) = self.send(frame)? {
-                // Fails when the last frame was rendered, and nobody needs the buffer.
+                // Fails when the renderer has given up, and nobody needs the buffer.
                 let _ = free.send(done);
             }
         }

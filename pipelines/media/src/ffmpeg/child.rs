@@ -40,6 +40,7 @@ pub enum Output {
 #[derive(Debug)]
 pub struct Child {
     child: std::process::Child,
+    program: String,
     what: String,
     stderr: Option<JoinHandle<String>>,
     progress: Option<Progress>,
@@ -97,12 +98,15 @@ impl Child {
                 Some(Progress::follow(child.stdout.take().expect("stdout was asked to be piped")))
             }
         };
-        Ok(Self { child, what: what.to_owned(), stderr, progress, on_this_thread: PhantomData })
+        // By its name alone, as it is known: `ffmpeg`.
+        let program = Path::new(program.file_name().unwrap_or(program.as_os_str())).display().to_string();
+        let what = what.to_owned();
+        Ok(Self { child, program, what, stderr, progress, on_this_thread: PhantomData })
     }
 
-    /// The process's number, for measuring it.
-    pub fn id(&self) -> u32 {
-        self.child.id()
+    /// The program's name, for messages.
+    pub(crate) fn program(&self) -> &str {
+        &self.program
     }
 
     /// The writing end of the child's input; dropping it tells the child that all was sent.
@@ -164,7 +168,7 @@ impl Child {
         let last_words = self.last_words();
         match status.success() {
             true => Ok(()),
-            false => Err(failure(&self.what, status, &last_words)),
+            false => Err(failure(&self.what, &self.program, status, &last_words)),
         }
     }
 
@@ -217,7 +221,7 @@ fn last_lines(mut stderr: ChildStderr) -> String {
 /// What the C library calls ENOSPC, EDQUOT and EFBIG, as ffmpeg repeats it.
 const NO_SPACE: [&str; 3] = ["No space left on device", "Disk quota exceeded", "File too large"];
 
-fn failure(what: &str, status: ExitStatus, last_words: &str) -> MediaError {
+fn failure(what: &str, program: &str, status: ExitStatus, last_words: &str) -> MediaError {
     if let Some(reason) = NO_SPACE.iter().find(|reason| last_words.contains(**reason)) {
         return MediaError::new(
             ErrorKind::DiskFull,
@@ -228,18 +232,19 @@ fn failure(what: &str, status: ExitStatus, last_words: &str) -> MediaError {
         true => String::new(),
         false => format!("; its last words:\n{last_words}"),
     };
-    MediaError::new(ErrorKind::ToolFailed, format!("could not {what}: ffmpeg ended with {status}{said}"))
+    MediaError::new(ErrorKind::ToolFailed, format!("could not {what}: {program} ended with {status}{said}"))
 }
 
-/// Keeps the terminal's Ctrl-C from the child, whose end is ours to order, and has the kernel kill
-/// it should we die without doing so.
+/// Keeps the terminal's Ctrl-C from the child, whose end is ours to order. On Linux also has the
+/// kernel kill it when the thread that started it ends, however that comes about.
 fn tie_to_this_thread(command: &mut Command) {
     use std::os::unix::process::CommandExt;
     command.process_group(0);
     #[cfg(target_os = "linux")]
     {
         let parent = std::process::id();
-        // SAFETY: between fork and exec only the async-signal-safe calls prctl and getppid are made.
+        // SAFETY: between fork and exec only prctl and getppid are called, which are async-signal-safe,
+        // and nothing is allocated: either error is a bare number.
         unsafe {
             command.pre_exec(move || {
                 if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
@@ -247,7 +252,8 @@ fn tie_to_this_thread(command: &mut Command) {
                 }
                 match libc::getppid() as u32 == parent {
                     true => Ok(()),
-                    false => Err(std::io::Error::other("the parent ended while its child started")),
+                    // The parent ended while its child started.
+                    false => Err(std::io::Error::from_raw_os_error(libc::ESRCH)),
                 }
             });
         }

@@ -8,8 +8,8 @@ use std::path::Path;
 /// Whether the index (`moov`) stands before the media (`mdat`), and both are there.
 ///
 /// # Errors
-/// `InvalidInput` or `Io` if the file cannot be read.
-pub fn moov_before_mdat(path: &Path) -> Result<bool> {
+/// `Io` if the file cannot be read.
+pub(super) fn moov_before_mdat(path: &Path) -> Result<bool> {
     let failed = |error| MediaError::io(format!("read {}", path.display()), error);
     let names = File::open(path).and_then(outermost).map_err(failed)?;
     let place = |name: &[u8; 4]| names.iter().position(|other| other == name);

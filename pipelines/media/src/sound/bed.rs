@@ -5,6 +5,7 @@
 //! piece is composed to its length: it starts, goes on and ends on its home chord.
 
 mod harmony;
+mod repeat;
 mod score;
 mod space;
 mod style;
@@ -12,11 +13,12 @@ mod synth;
 
 use super::biquad::Biquad;
 use super::limiter::limit;
-use super::{MIX_RATE, Track, db_to_amplitude, duck::smooth_step, in_range, loudness};
+use super::{MIX_RATE, Track, db_to_amplitude, in_range, loudness, mix};
+use crate::ease::smoothstep;
 use crate::{MediaError, Result};
 use serde::{Deserialize, Serialize};
 
-/// The longest bed, in seconds; a longer mix repeats it.
+/// The longest piece that is composed, in seconds; a longer bed plays bars from its middle again.
 pub const MAX_SECONDS: f64 = 600.0;
 /// Integrated loudness of every bed, in LUFS.
 pub const LOUDNESS_LUFS: f64 = -20.0;
@@ -72,22 +74,28 @@ impl std::fmt::Display for Mood {
     }
 }
 
-/// Composes and plays `seconds` (1 to [`MAX_SECONDS`]) of music: stereo at 48 kHz, at
+/// Composes and plays `seconds` (1 to [`mix::MAX_SECONDS`]) of music: stereo at 48 kHz, at
 /// [`LOUDNESS_LUFS`], peaks at most [`TRUE_PEAK_DBTP`], silent at its last sample. The same
 /// arguments give the same samples on one machine.
 ///
 /// # Errors
 /// `InvalidInput` if `seconds` is out of range.
 pub fn bed(seed: u64, mood: Mood, seconds: f64) -> Result<Track> {
-    in_range("the length of a music bed", seconds, 1.0..=MAX_SECONDS)?;
-    let frames = (seconds * f64::from(MIX_RATE)).round() as usize;
+    in_range("the length of a music bed", seconds, 1.0..=mix::MAX_SECONDS)?;
+    piece(seed, mood, seconds, MAX_SECONDS)
+}
+
+/// A bed of which at most `longest` seconds are composed and played.
+fn piece(seed: u64, mood: Mood, seconds: f64, longest: f64) -> Result<Track> {
     let style = style::of(mood);
-    let score = score::compose(seed, &style, seconds);
+    let bars = repeat::Bars::of(seconds, longest, score::tempo(seed, &style));
+    let frames = repeat::frames(bars.composed());
+    let score = score::compose(seed, &style, bars.composed());
     let mut buses = synth::play(&score, &style, frames);
     space::echo(&mut buses.plucks, score.beat * 0.75);
     let mut track = space::blend(buses, &style);
     clean(&mut track);
-    level(track)
+    level(bars.repeat(track, seconds))
 }
 
 /// Takes away what no speaker of a phone plays and what would hiss under a voice; fades the end.
@@ -98,7 +106,7 @@ fn clean(track: &mut Track) {
     for (n, frame) in track.samples.chunks_exact_mut(2).enumerate() {
         let left = frames - 1 - n;
         let gain = match left < fade {
-            true => smooth_step(left as f64 / fade as f64) as f32,
+            true => smoothstep(left as f64 / fade as f64) as f32,
             false => 1.0,
         };
         for (sample, chain) in frame.iter_mut().zip(&mut filters) {

@@ -5,6 +5,7 @@
 
 use super::db_to_amplitude;
 use crate::Result;
+use crate::ease::smoothstep;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -72,7 +73,7 @@ impl Ducking {
             let gain = match depth {
                 0.0 => continue,
                 1.0 => bottom,
-                _ => db_to_amplitude(-self.depth_db * smooth_step(depth)) as f32,
+                _ => db_to_amplitude(-self.depth_db * smoothstep(depth)) as f32,
             };
             frame[0] *= gain;
             frame[1] *= gain;
@@ -109,9 +110,4 @@ fn threshold(power: &[f32]) -> f32 {
     let at = sounding.len() * 95 / 100;
     let (_, loud, _) = sounding.select_nth_unstable_by(at, f32::total_cmp);
     floor.max(*loud * 10f64.powf(-SPEECH_RANGE_DB / 10.0) as f32)
-}
-
-/// From 0 to 1 with level ends.
-pub(super) fn smooth_step(x: f64) -> f64 {
-    x * x * (3.0 - 2.0 * x)
 }

@@ -6,11 +6,15 @@
 
 use super::limiter::limit;
 use super::{Loudness, MIX_RATE, Track, amplitude_to_db, db_to_amplitude, in_range, invalid, loudness};
-use crate::ffmpeg::{Ffmpeg, Input, Output, file_url, strings};
+use crate::ffmpeg::{Child, Ffmpeg, Input, Output, file_url, strings};
+use crate::publish::{publish, temporary};
 use crate::{ErrorKind, MediaError, OnProgress, Result};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::process::ChildStdin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::NamedTempFile;
 
 /// Encodings after which a target counts as out of reach. The second one usually meets it.
@@ -19,13 +23,15 @@ const MAX_ITERATIONS: u32 = 6;
 const MAX_GAIN_STEPS: u32 = 8;
 /// The gain is found when the sound before the encoder is this close to the aim, in LU.
 const GAIN_TOLERANCE_LU: f64 = 0.03;
+/// Gain beyond the first guess after which no sound becomes louder, in dB.
+const MAX_LIMITED_DB: f64 = 60.0;
 /// The limiter's ceiling lies this far below the target at first, in dB: AAC at 256 kbit/s raised
 /// true peaks of speech over music by up to 0.35 dB when measured.
 const HEADROOM_DB: f64 = 0.5;
 /// A sound whose largest sample is below this is silence (-100 dBFS).
 const SILENCE: f32 = 1e-5;
-/// Frames handed to the encoder between two questions whether to go on.
-const CHUNK: usize = 48_000;
+/// Samples handed to the encoder at once.
+const CHUNK: usize = 96_000;
 /// Progress is told in thousandths.
 const UNITS: u64 = 1000;
 
@@ -97,22 +103,26 @@ pub fn master_to_aac(
 ) -> Result<Mastered> {
     target.check()?;
     in_range("AAC bit rate", f64::from(aac_bitrate), 64_000.0..=320_000.0)?;
+    let gain_db = first_gain(mix, target.lufs)?;
     let mut aim = Aim {
         lufs: target.lufs,
+        reached_lufs: f64::NAN,
         ceiling_dbtp: target.true_peak_dbtp - HEADROOM_DB,
-        gain_db: first_gain(mix, target.lufs)?,
+        gain_db,
+        most_gain_db: gain_db + MAX_LIMITED_DB,
     };
     let mut found = None;
     for iteration in 1..=MAX_ITERATIONS {
         let steps = Steps::of(iteration, progress);
-        let limited = aim.reach(mix, target.tolerance_lu, &steps)?;
+        let limited = aim.reach(mix, target, &steps)?;
         let file = encode(ffmpeg, &limited, aac_bitrate, out, &steps)?;
         drop(limited);
-        let decoded = Track::new(MIX_RATE, 2, ffmpeg.decode_audio(file.path(), MIX_RATE, 2)?)?;
+        let samples = ffmpeg.decode_audio_while(file.path(), MIX_RATE, 2, &|| steps.tell(0.8))?;
+        let decoded = Track::new(MIX_RATE, 2, samples)?;
         steps.tell(1.0)?;
         let loudness = loudness::measure(&decoded)?;
         if target.met_by(&loudness) {
-            keep(file, out)?;
+            publish(file, out)?;
             Steps { from: UNITS, to: UNITS, progress }.tell(1.0)?;
             return Ok(Mastered {
                 loudness,
@@ -130,22 +140,30 @@ pub fn master_to_aac(
 /// What goes into the encoder.
 struct Aim {
     lufs: f64,
+    /// What the last limited track has.
+    reached_lufs: f64,
     ceiling_dbtp: f64,
     gain_db: f64,
+    most_gain_db: f64,
 }
 
 impl Aim {
-    /// The mix limited at the gain that gives it `lufs`; the gain is kept for the next time.
-    fn reach(&mut self, mix: &Track, tolerance: f64, steps: &Steps) -> Result<Track> {
+    /// The mix limited at the gain that gives it `lufs`; the gain is kept for the next time. Where
+    /// the limiter lets no gain come closer, what `target` tolerates will do.
+    fn reach(&mut self, mix: &Track, target: &LoudnessTarget, steps: &Steps) -> Result<Track> {
         let mut before: Option<(f64, f64)> = None;
         let mut slope = 1.0;
-        let mut off = f64::NAN;
         for step in 0..MAX_GAIN_STEPS {
+            let tolerance = match step + 1 < MAX_GAIN_STEPS {
+                true => GAIN_TOLERANCE_LU,
+                false => target.tolerance_lu,
+            };
             steps.tell(0.3 * f64::from(step) / f64::from(MAX_GAIN_STEPS))?;
             let limited = limit(mix, db_to_amplitude(self.gain_db) as f32, self.ceiling_dbtp);
             let lufs = loudness::integrated(&limited, 1.0)?;
-            off = self.lufs - lufs;
-            if off.abs() <= GAIN_TOLERANCE_LU {
+            self.reached_lufs = lufs;
+            let off = self.lufs - lufs;
+            if off.abs() <= tolerance {
                 return Ok(limited);
             }
             // The harder the limiter works, the less of a decibel of gain becomes loudness.
@@ -153,16 +171,14 @@ impl Aim {
                 slope = ((lufs - loudness) / (self.gain_db - gain)).clamp(0.1, 1.0);
             }
             before = Some((self.gain_db, lufs));
-            self.gain_db += (off / slope).clamp(-12.0, 12.0);
+            self.gain_db = (self.gain_db + (off / slope).clamp(-12.0, 12.0)).min(self.most_gain_db);
         }
-        let target =
-            LoudnessTarget { lufs: self.lufs, tolerance_lu: tolerance, true_peak_dbtp: self.ceiling_dbtp };
-        Err(out_of_reach(&target, self.lufs - off, None))
+        Err(out_of_reach(target, self.reached_lufs, None))
     }
 
-    /// Takes in what the decoded file measured.
+    /// Takes in what the decoded file measured: the encoder will move the loudness as far again.
     fn correct(&mut self, target: &LoudnessTarget, measured: &Loudness) {
-        self.lufs += target.lufs - measured.integrated_lufs;
+        self.lufs = target.lufs + self.reached_lufs - measured.integrated_lufs;
         let over = measured.true_peak_dbtp - target.true_peak_dbtp;
         if over > 0.0 {
             self.ceiling_dbtp -= over + 0.05;
@@ -214,7 +230,7 @@ fn out_of_reach(target: &LoudnessTarget, lufs: f64, true_peak: Option<f64>) -> M
 
 /// Encodes to a temporary file beside `out`, which is removed when dropped.
 fn encode(ffmpeg: &Ffmpeg, track: &Track, bitrate: u32, out: &Path, steps: &Steps) -> Result<NamedTempFile> {
-    let file = super::temporary_beside(out, ".m4a")?;
+    let file = temporary(out)?;
     let rate = MIX_RATE.to_string();
     let mut args = strings(&["-f", "f32le", "-ar", &rate, "-ac", "2", "-i", "pipe:0"]);
     args.extend(strings(&["-c:a", "aac", "-b:a", &bitrate.to_string()]));
@@ -223,29 +239,37 @@ fn encode(ffmpeg: &Ffmpeg, track: &Track, bitrate: u32, out: &Path, steps: &Step
     args.extend(strings(&["-f", "ipod"]));
     args.push(file_url(file.path()));
     let what = format!("encode the sound for {}", out.display());
-    let mut child = ffmpeg.run(&what, &args, Input::Pipe, Output::Progress)?;
-    let mut stdin = child.take_stdin();
-    let mut bytes = Vec::with_capacity(CHUNK * 8);
-    for (n, chunk) in track.samples.chunks(CHUNK * 2).enumerate() {
-        steps.tell(0.3 + 0.5 * (n * CHUNK) as f64 / track.frames() as f64)?;
-        bytes.clear();
-        bytes.extend(chunk.iter().flat_map(|s| s.to_le_bytes()));
-        if stdin.write_all(&bytes).is_err() {
-            // The child is gone; why, it tells itself below.
-            break;
-        }
-    }
-    drop(stdin);
-    child.wait_with(|_| {
-        steps.tell(0.8).map_or(std::ops::ControlFlow::Break(()), std::ops::ControlFlow::Continue)
-    })?;
+    let child = ffmpeg.run(&what, &args, Input::Pipe, Output::Progress)?;
+    feed(child, &track.samples, steps)?;
     Ok(file)
 }
 
-fn keep(file: NamedTempFile, out: &Path) -> Result<()> {
-    let failed = |e| MediaError::io(format!("write {}", out.display()), e);
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(out).map_err(|e| failed(e.error))?;
+/// Has another thread send the samples, which may wait for a child that does not read, while this one
+/// waits for the child or the order to stop.
+fn feed(mut child: Child, samples: &[f32], steps: &Steps) -> Result<()> {
+    let stdin = child.take_stdin();
+    let what = format!("send all of the sound to {}", child.program());
+    let sent = AtomicUsize::new(0);
+    let share = || 0.3 + 0.5 * sent.load(Ordering::Relaxed) as f64 / samples.len() as f64;
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| send(stdin, samples, &sent));
+        let go_on = |_| steps.tell(share()).map_or(ControlFlow::Break(()), ControlFlow::Continue);
+        // Whatever the answer, the child is gone now, and the sender ends.
+        let ended = child.wait_with(go_on);
+        let sent = sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        // A failed write mostly means that the child has ended, and its own words say why.
+        ended.and(sent.map_err(|error| MediaError::io(what, error)))
+    })
+}
+
+fn send(mut stdin: ChildStdin, samples: &[f32], sent: &AtomicUsize) -> std::io::Result<()> {
+    let mut bytes = Vec::with_capacity(CHUNK * 4);
+    for chunk in samples.chunks(CHUNK) {
+        bytes.clear();
+        bytes.extend(chunk.iter().flat_map(|sample| sample.to_le_bytes()));
+        stdin.write_all(&bytes)?;
+        sent.fetch_add(chunk.len(), Ordering::Relaxed);
+    }
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! The mix: voice clips at their times over ducked music, in stereo at 48 kHz.
 
 use super::biquad::Biquad;
-use super::duck::{Ducking, smooth_step, speech_regions};
-use super::{MIX_RATE, Track, db_to_amplitude, in_range, invalid, loudness};
+use super::duck::{Ducking, speech_regions};
+use super::{MIX_RATE, Track, crossfade, db_to_amplitude, in_range, invalid, loudness};
 use crate::Result;
+use crate::ease::smoothstep;
 
 /// The longest mix, in seconds: 20 minutes take 460 MB.
 pub const MAX_SECONDS: f64 = 1200.0;
@@ -174,18 +175,10 @@ fn fitted(music: Track, frames: usize) -> Result<Track> {
     Ok(track)
 }
 
-/// Appends `once` to `out`, of which the last `overlap` frames fade into its first ones at equal
-/// power, as the two are unrelated.
+/// Appends `once` to `out`, of which the last `overlap` frames fade into its first ones.
 fn repeat(out: &mut Vec<f32>, once: &[f32], overlap: usize, frames: usize) {
     let seam = out.len() - overlap * 2;
-    for n in 0..overlap {
-        let angle = std::f64::consts::FRAC_PI_2 * (n as f64 + 0.5) / overlap as f64;
-        let (rising, falling) = (angle.sin() as f32, angle.cos() as f32);
-        for c in 0..2 {
-            let sample = &mut out[seam + n * 2 + c];
-            *sample = *sample * falling + once[n * 2 + c] * rising;
-        }
-    }
+    crossfade(&mut out[seam..], once);
     let room = frames * 2 - out.len().min(frames * 2);
     out.extend(once[overlap * 2..].iter().take(room));
 }
@@ -194,7 +187,7 @@ fn repeat(out: &mut Vec<f32>, once: &[f32], overlap: usize, frames: usize) {
 fn fade(samples: &mut [f32], fade_in: f64, fade_out: f64) {
     let frames = samples.len() / 2;
     let length = |seconds: f64| ((seconds * f64::from(MIX_RATE)) as usize).min(frames / 2);
-    let ramp = |n: usize, length: usize| smooth_step((n as f64 + 0.5) / length as f64) as f32;
+    let ramp = |n: usize, length: usize| smoothstep((n as f64 + 0.5) / length as f64) as f32;
     for (n, frame) in samples.chunks_exact_mut(2).take(length(fade_in)).enumerate() {
         let gain = ramp(n, length(fade_in));
         frame.iter_mut().for_each(|s| *s *= gain);

@@ -1,7 +1,7 @@
 //! WAV files: 16, 24 and 32 bit integers and 32 bit floats in, 32 bit floats out.
 
 use super::{Track, invalid};
-use crate::{MediaError, Result};
+use crate::{MediaError, Result, publish};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Seek, Write};
 use std::path::Path;
@@ -56,15 +56,12 @@ impl Track {
         if self.samples.len() as u64 * 4 > MAX_BYTES {
             return Err(invalid(format!("a sound of {:.0} s is too long for a WAV file", self.seconds())));
         }
-        let failed = |e| MediaError::io(format!("write {}", path.display()), e);
-        let mut temporary = super::temporary_beside(path, ".wav")?;
+        let mut temporary = publish::temporary(path)?;
         write_samples(self, BufWriter::new(temporary.as_file_mut())).map_err(|e| match e {
-            hound::Error::IoError(e) => failed(e),
+            hound::Error::IoError(e) => publish::failed(path, e),
             other => invalid(format!("{} cannot be written as WAV: {other}", path.display())),
         })?;
-        temporary.as_file().sync_all().map_err(failed)?;
-        temporary.persist(path).map_err(|e| failed(e.error))?;
-        Ok(())
+        publish::publish(temporary, path)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Mastering, judged on the file by ffmpeg's own meter as well as ours.
 
-use crate::signals::{Noise, speech, stereo};
+use crate::signals::{Noise, sine, speech, stereo};
 use reelsmith_media::ffmpeg::Ffmpeg;
+use reelsmith_media::sound::limiter::limit;
 use reelsmith_media::sound::{
     LoudnessTarget, Mastered, MixSpec, Mood, Music, Track, bed, master_to_aac, measure, mix,
 };
@@ -10,6 +11,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 fn ffmpeg() -> Ffmpeg {
     Ffmpeg::locate(None, None).expect("ffmpeg is needed: see `make setup`")
@@ -183,9 +187,26 @@ fn a_target_out_of_reach_says_how_far_it_came() {
     let target = LoudnessTarget { lufs: -8.0, true_peak_dbtp: -12.0, tolerance_lu: 0.1 };
     let error = master_to_aac(&ffmpeg(), &track, &target, 256_000, &out, &go_on).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
-    assert!(error.to_string().contains("-8.00 LUFS"), "{error}");
+    // What the caller asked for, not what was aimed at on the way there.
+    let asked = "-8.00 LUFS (within 0.1 LU) under a true peak of -12.00 dBTP";
+    assert!(error.to_string().contains(asked), "{error}");
     assert_eq!(std::fs::read(&out).unwrap(), b"what was here before");
     assert_eq!(files_in(directory.path()), 1);
+}
+
+#[test]
+fn a_tolerance_is_used_where_the_limiter_lets_no_gain_come_closer() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("sound.m4a");
+    // A steady tone: once the limiter holds it at its ceiling, more gain makes it no louder.
+    let track = stereo(48_000, 6.0, sine(997.0, -30.0));
+    let loudest = measure(&limit(&track, 1e4, -8.5)).unwrap().integrated_lufs;
+    let target = LoudnessTarget { lufs: loudest + 0.5, true_peak_dbtp: -8.0, tolerance_lu: 2.0 };
+    let mastered = master_to_aac(&ffmpeg(), &track, &target, 256_000, &out, &go_on).unwrap();
+    assert!(target.met_by(&mastered.loudness), "{mastered:?}");
+    let exact = LoudnessTarget { tolerance_lu: 0.1, ..target };
+    let error = master_to_aac(&ffmpeg(), &track, &exact, 256_000, &out, &go_on).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
 }
 
 #[test]
@@ -214,22 +235,49 @@ fn progress_rises_and_a_cancel_leaves_nothing() {
     }
 }
 
-#[cfg(unix)]
-#[test]
-fn an_encoder_that_dies_half_way_leaves_nothing() {
+/// An ffmpeg that tells its version and otherwise does `instead`.
+fn stand_in(folder: &Path, instead: &str) -> Ffmpeg {
     use std::os::unix::fs::PermissionsExt;
-    let (tools, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let program = tools.path().join("ffmpeg");
-    let script =
-        "#!/bin/sh\n[ \"$1\" = -version ] && exec ffmpeg -version\nhead -c 200000 >/dev/null\nkill -9 $$\n";
+    let program = folder.join("ffmpeg");
+    let script = format!("#!/bin/sh\n[ \"$1\" = -version ] && exec ffmpeg -version\n{instead}\n");
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let dying = Ffmpeg::locate(Some(&program), None).unwrap();
+    Ffmpeg::locate(Some(&program), None).unwrap()
+}
+
+#[test]
+fn an_encoder_that_dies_or_stops_reading_half_way_leaves_nothing() {
+    let (tools, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let out = directory.path().join("sound.m4a");
-    let error =
-        master_to_aac(&dying, &narration(), &LoudnessTarget::default(), 256_000, &out, &go_on).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ToolFailed, "{error}");
-    assert_eq!(files_in(directory.path()), 0);
+    let ends = [("kill -9 $$", ErrorKind::ToolFailed), ("exit 0", ErrorKind::Io)];
+    for (end, kind) in ends {
+        let broken = stand_in(tools.path(), &format!("head -c 200000 >/dev/null\n{end}"));
+        let error = master_to_aac(&broken, &narration(), &LoudnessTarget::default(), 256_000, &out, &go_on);
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(files_in(directory.path()), 0);
+    }
+}
+
+#[test]
+fn an_encoder_that_stands_still_can_be_cancelled() {
+    let (done, ended) = channel();
+    std::thread::spawn(move || {
+        let (tools, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let still = stand_in(tools.path(), "kill -STOP $$");
+        // From 0.3 of the first iteration's two thirds on it is encoded; the pipe takes hardly any of it.
+        let calls = AtomicU32::new(0);
+        let stop = |done: u64, _: u64| match done >= 200 && calls.fetch_add(1, Ordering::Relaxed) == 3 {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let out = directory.path().join("sound.m4a");
+        let target = LoudnessTarget::default();
+        let error = master_to_aac(&still, &narration(), &target, 256_000, &out, &stop).unwrap_err();
+        done.send((error.kind(), files_in(directory.path()))).unwrap();
+    });
+    let (kind, left) = ended.recv_timeout(Duration::from_secs(60)).expect("the order to stop is heard");
+    assert_eq!((kind, left), (ErrorKind::Cancelled, 0));
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use super::harmony::Chord;
 use super::style::Style;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
+use crate::dice::Dice;
 
 /// Eighths in a bar.
 const STEPS: usize = 8;
 /// Bars in a progression, and in a motif.
 const CYCLE: usize = 4;
+/// Bars after which chords and motifs come again: a motif and its answer.
+pub(super) const PERIOD: usize = 2 * CYCLE;
 
 /// One note.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,11 +37,20 @@ pub(super) struct Score {
     pub(super) beat: f64,
 }
 
+/// Beats a minute of the piece that a seed gives, before it is fitted to whole bars.
+pub(super) fn tempo(seed: u64, style: &Style) -> f64 {
+    drawn_tempo(&mut Dice::stream(seed, 0), style)
+}
+
+fn drawn_tempo(form: &mut Dice, style: &Style) -> f64 {
+    style.tempo.0 + form.unit() * (style.tempo.1 - style.tempo.0)
+}
+
 /// Composes `seconds` of music. Each instrument draws from its own stream, so that a change in one
 /// leaves the others as they were.
 pub(super) fn compose(seed: u64, style: &Style, seconds: f64) -> Score {
-    let mut form = Dice::new(seed, 0);
-    let tempo = style.tempo.0 + form.unit() * (style.tempo.1 - style.tempo.0);
+    let mut form = Dice::stream(seed, 0);
+    let tempo = drawn_tempo(&mut form, style);
     // The tempo gives way a little, so that the last bar ends with the piece.
     let bars = ((seconds * tempo / 240.0).round() as usize).max(1);
     let bar = seconds / bars as f64;
@@ -50,9 +60,9 @@ pub(super) fn compose(seed: u64, style: &Style, seconds: f64) -> Score {
     let chords: Vec<Chord> =
         (0..bars).map(|n| if n + 1 == bars { home } else { progression[n % CYCLE] }).collect();
     let mut score = Score { beat: bar / 4.0, ..Score::default() };
-    write_pad(&mut score, &chords, key, bar, &mut Dice::new(seed, 1));
-    write_melody(&mut score, style, &chords, key, bar, &mut Dice::new(seed, 2));
-    write_ground(&mut score, style, &chords, key, bar, &mut Dice::new(seed, 3));
+    write_pad(&mut score, &chords, key, bar, &mut Dice::stream(seed, 1));
+    write_melody(&mut score, style, &chords, key, bar, &mut Dice::stream(seed, 2));
+    write_ground(&mut score, style, &chords, key, bar, &mut Dice::stream(seed, 3));
     score
 }
 
@@ -157,26 +167,6 @@ fn write_ground(score: &mut Score, style: &Style, chords: &[Chord], key: i32, ba
             let strength = if step == 0 { 1.0 } else { 0.65 };
             score.drum.push(Note { at: at(step), length: 0.25, pitch: 33, strength, pan: 0.0 });
         }
-    }
-}
-
-/// Seeded chance.
-struct Dice(ChaCha8Rng);
-
-impl Dice {
-    fn new(seed: u64, stream: u64) -> Self {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        random.set_stream(stream);
-        Self(random)
-    }
-
-    /// From 0 up to, not including, 1.
-    fn unit(&mut self) -> f64 {
-        f64::from(self.0.next_u32()) / (f64::from(u32::MAX) + 1.0)
-    }
-
-    fn below(&mut self, count: usize) -> usize {
-        (self.unit() * count as f64) as usize
     }
 }
 

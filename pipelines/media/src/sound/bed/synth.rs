@@ -3,6 +3,7 @@
 use super::harmony::hertz;
 use super::score::{Note, Score};
 use super::style::Style;
+use crate::ease::smoothstep;
 use crate::sound::{MIX_RATE, db_to_amplitude};
 use std::f64::consts::{FRAC_PI_4, TAU};
 
@@ -100,7 +101,7 @@ impl Swell {
             t if t < self.attack + self.hold => return 1.0,
             t => (1.0 - (t - self.attack - self.hold) / self.release).max(0.0),
         };
-        (x * x * (3.0 - 2.0 * x)) as f32
+        smoothstep(x) as f32
     }
 }
 
