@@ -3,6 +3,7 @@
 mod blend;
 mod convert;
 pub(crate) mod kernel;
+pub(crate) mod premultiplied;
 
 pub use blend::{FULL, blend_overlay, crossfade};
 pub use convert::from_rgb;

@@ -139,6 +139,7 @@ impl<'a> Mark<'a> {
         for path in outline.into_iter().chain(shape) {
             all = all.join(&path.bounds()).unwrap_or(all);
         }
+        // Two pixels beyond, so that no chroma sample that changes reaches out of the patch.
         let grown = all.transform(view).and_then(|rect| rect.join(&all)).unwrap_or(all);
         [grown.left() - 2.0, grown.top() - 2.0, grown.right() + 2.0, grown.bottom() + 2.0]
     }

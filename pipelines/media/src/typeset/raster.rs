@@ -6,8 +6,10 @@ use tiny_skia::{
 };
 
 use super::colour::Rgb;
+use crate::ease::smoothstep;
 use crate::overlay::Overlay;
 use crate::picture::Picture;
+use crate::yuv::premultiplied::{chroma_row, luma_row};
 
 /// A transparent picture that outlines are painted into, in frame coordinates.
 pub(crate) struct Layer {
@@ -93,7 +95,7 @@ impl Layer {
         let top = self.y as f32;
         for (y, row) in self.pixels.pixels_mut().chunks_exact_mut(width).enumerate() {
             let t = ((top + y as f32 - full) / fade.max(1.0)).clamp(0.0, 1.0);
-            let even = opacity * 255.0 * (1.0 - t * t * (3.0 - 2.0 * t));
+            let even = opacity * 255.0 * (1.0 - smoothstep(t));
             for pixel in row {
                 let a = even * (255.0 - f32::from(pixel.alpha())) / 255.0;
                 let alpha = (f32::from(pixel.alpha()) + a + 0.5).min(255.0) as u8;
@@ -158,7 +160,8 @@ impl Layer {
         let first = |row: &&[PremultipliedColorU8]| row.iter().position(|p| p.alpha() != 0);
         let last = |row: &&[PremultipliedColorU8]| row.iter().rposition(|p| p.alpha() != 0);
         let (left, right) = (visible.iter().filter_map(first).min()?, visible.iter().filter_map(last).max()?);
-        let bounds = [left, top, right + 1, bottom + 1].map(|v| v as f32);
+        // The chroma of an odd last column lies half in the pair after it.
+        let bounds = [left, top, right + 2, bottom + 1].map(|v| v as f32);
         let (x, y) = (self.x as f32, self.y as f32);
         Some(self.cut([bounds[0] + x, bounds[1] + y, bounds[2] + x, bounds[3] + y])?.whole())
     }
@@ -183,21 +186,24 @@ impl Layer {
     }
 
     /// Replaces the part of an overlay that this layer covers; it must lie inside.
+    ///
+    /// A chroma sample also covers the column before its pair. So where the overlay begins further
+    /// left, this layer's first pair keeps its chroma: its first two columns must be as they were.
     pub(crate) fn write_into(&self, out: &mut Overlay) {
         let (dx, dy) = (self.x as usize - out.x, self.y as usize - out.y);
         let w = self.pixels.width() as usize;
-        for (y, pair) in self.pixels.pixels().chunks_exact(2 * w).enumerate() {
+        let rgba = self.pixels.data().as_chunks::<4>().0;
+        for (y, pair) in rgba.chunks_exact(2 * w).enumerate() {
             let (upper, lower) = pair.split_at(w);
             for (row, line) in [(dy + 2 * y, upper), (dy + 2 * y + 1, lower)] {
                 let at = row * out.width + dx;
-                write_luma(line, &mut out.luma[at..at + w], &mut out.alpha[at..at + w]);
+                luma_row(line, &mut out.luma[at..at + w], &mut out.alpha[at..at + w]);
             }
             let at = (dy / 2 + y) * (out.width / 2) + dx / 2;
-            for (x, (a, b)) in upper.chunks_exact(2).zip(lower.chunks_exact(2)).enumerate() {
-                let [cb, cr, alpha] = chroma([a[0], a[1], b[0], b[1]]);
-                out.cb[at + x] = cb;
-                out.cr[at + x] = cr;
-                out.chroma_alpha[at + x] = alpha;
+            let kept = usize::from(dx > 0);
+            let chroma = chroma_row(upper, lower, self.x == 0);
+            for (index, [cb, cr, alpha]) in (at..).zip(chroma).skip(kept) {
+                (out.cb[index], out.cr[index], out.chroma_alpha[index]) = (cb, cr, alpha);
             }
         }
     }
@@ -215,30 +221,6 @@ pub(crate) struct Soft {
     pub drop: f32,
     /// How far the shape is grown before the blur, pixels.
     pub grow: f32,
-}
-
-/// Premultiplied RGBA to premultiplied limited-range luma (ITU-R BT.709-6, table 3), in 1/65536.
-fn write_luma(line: &[PremultipliedColorU8], luma: &mut [u8], alpha: &mut [u8]) {
-    for ((p, y), a) in line.iter().zip(luma).zip(alpha) {
-        let (r, g, b) = (u32::from(p.red()), u32::from(p.green()), u32::from(p.blue()));
-        // 219/255 of the luma weights and 16/255 of the coverage.
-        let sum = 11_966 * r + 40_255 * g + 4_064 * b + 4_112 * u32::from(p.alpha());
-        *y = ((sum + 32_768) >> 16) as u8;
-        *a = p.alpha();
-    }
-}
-
-/// Cb, Cr and coverage of four pixels, premultiplied (ITU-R BT.709-6, table 3).
-fn chroma(four: [PremultipliedColorU8; 4]) -> [u8; 3] {
-    let mean =
-        |part: fn(&PremultipliedColorU8) -> u8| four.iter().map(|p| f32::from(part(p))).sum::<f32>() / 4.0;
-    let (r, g, b) = (mean(|p| p.red()), mean(|p| p.green()), mean(|p| p.blue()));
-    let a = mean(|p| p.alpha());
-    let luma = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    let centre = 128.0 / 255.0 * a;
-    let cb = centre + 224.0 / 255.0 * (b - luma) / 1.8556;
-    let cr = centre + 224.0 / 255.0 * (r - luma) / 1.5748;
-    [cb, cr, a].map(|v| (v + 0.5) as u8)
 }
 
 /// The shape of a line drawn along an outline, `width` pixels to each side of it.
@@ -327,5 +309,65 @@ fn blur_columns(from: &[u8], to: &mut [u8], width: usize, height: usize, radius:
         }
         let out = &mut to[y * width..(y + 1) * width];
         out.iter_mut().zip(&sums).for_each(|(o, sum)| *o = ((sum * scale + 32768) >> 16) as u8);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yuv::{Kernel, Yuv420, blend_overlay, from_rgb};
+
+    const FRAME: (u32, u32) = (32, 8);
+    const RED: Rgb = Rgb([230, 20, 40]);
+
+    /// A red bar from column `left` to `right` on black, as a picture.
+    fn picture(left: u32, right: u32) -> Picture {
+        let columns = (0..FRAME.0 * FRAME.1).map(|at| (left..right).contains(&(at % FRAME.0)));
+        let rgb = columns.flat_map(|red| if red { RED.0 } else { [0; 3] });
+        Picture { width: FRAME.0, height: FRAME.1, rgb: rgb.collect() }
+    }
+
+    fn bar(layer: &mut Layer, left: u32, right: u32, colour: Rgb) {
+        let rect = Rect::from_ltrb(left as f32, 0.0, right as f32, FRAME.1 as f32).unwrap();
+        layer.fill(&PathBuilder::from_rect(rect), colour, 1.0);
+    }
+
+    fn layer(left: u32, right: u32) -> Layer {
+        Layer::covering([left as f32, 0.0, right as f32, FRAME.1 as f32], FRAME).unwrap()
+    }
+
+    fn assert_same(overlay: &Overlay, left: u32, right: u32) {
+        let mut frame = Yuv420::black(FRAME.0 as usize, FRAME.1 as usize);
+        blend_overlay(Kernel::Scalar, &mut frame, overlay, 255);
+        let expected = from_rgb(&picture(left, right));
+        for (at, (ours, theirs)) in frame.as_bytes().iter().zip(expected.as_bytes()).enumerate() {
+            assert!(ours.abs_diff(*theirs) <= 1, "{left} to {right}, byte {at}: {ours}, not {theirs}");
+        }
+    }
+
+    #[test]
+    fn an_edge_of_an_overlay_has_the_colours_of_the_same_edge_in_a_frame() {
+        for (left, right) in [(4, 10), (5, 11), (5, 10), (6, 13), (0, 9), (1, 3), (20, 32), (21, 31)] {
+            let mut whole = layer(0, FRAME.0);
+            bar(&mut whole, left, right, RED);
+            assert_same(&whole.whole(), left, right);
+            assert_same(&whole.overlay().unwrap(), left, right);
+        }
+    }
+
+    #[test]
+    fn a_patch_leaves_the_colours_beside_it_as_they_were() {
+        for (left, right) in [(12, 17), (13, 18)] {
+            let mut whole = layer(2, 30);
+            bar(&mut whole, 4, 28, RED);
+            let mut overlay = whole.whole();
+            // The middle goes and comes again, two columns within the patch.
+            for colour in [Rgb([0, 0, 0]), RED] {
+                let mut patch = whole.cut([left as f32 - 2.0, 0.0, right as f32 + 2.0, 8.0]).unwrap();
+                bar(&mut patch, left, right, colour);
+                patch.write_into(&mut overlay);
+            }
+            assert_same(&overlay, 4, 28);
+        }
     }
 }

@@ -5,14 +5,14 @@ use super::{Planes, Yuv420};
 use crate::picture::{Crop, Picture};
 
 /// Bits below the point of the coefficients.
-const BITS: u32 = 16;
+pub(super) const BITS: u32 = 16;
 
 /// Luma: 219/255 x (0.2126, 0.7152, 0.0722), times 2^16.
-const Y: [i32; 3] = [11_966, 40_254, 4_064];
+pub(super) const Y: [i32; 3] = [11_966, 40_254, 4_064];
 /// Blue difference: 224/255 / 1.8556 x (-0.2126, -0.7152, 0.9278), times 2^16.
-const CB: [i32; 3] = [-6_596, -22_189, 28_785];
+pub(super) const CB: [i32; 3] = [-6_596, -22_189, 28_785];
 /// Red difference: 224/255 / 1.5748 x (0.7874, -0.7152, -0.0722), times 2^16.
-const CR: [i32; 3] = [28_784, -26_145, -2_639];
+pub(super) const CR: [i32; 3] = [28_784, -26_145, -2_639];
 
 /// Converts the part `crop` of a picture, whose sides must be even.
 pub(crate) fn from_rgb_crop(picture: &Picture, crop: Crop) -> Yuv420 {
