@@ -4,28 +4,35 @@ use std::fmt::Write;
 
 use crate::captions::Cue;
 
-/// SubRip text, UTF-8 with `\n` line ends. Times are milliseconds; a cue is shown for at least one.
+/// SubRip text, UTF-8 with `\n` line ends. Times are milliseconds; a cue is shown for at least one. A
+/// cue without visible text is left out.
 pub fn srt(cues: &[Cue]) -> String {
     let mut out = String::new();
-    for (i, cue) in cues.iter().enumerate() {
+    for (i, (cue, lines)) in visible(cues).enumerate() {
         let (start, end) = milliseconds(cue);
         let times = format!("{} --> {}", stamp(start, ','), stamp(end, ','));
-        let text = lines(cue).join("\n");
+        let text = lines.join("\n");
         write!(out, "{}\n{times}\n{text}\n\n", i + 1).expect("writing to a string cannot fail");
     }
     out
 }
 
-/// WebVTT text (W3C WebVTT, sections 4 and 4.1), UTF-8 with `\n` line ends.
+/// WebVTT text (W3C WebVTT, sections 4 and 4.1), UTF-8 with `\n` line ends. A cue without visible text
+/// is left out.
 pub fn vtt(cues: &[Cue]) -> String {
     let mut out = String::from("WEBVTT\n\n");
-    for cue in cues {
+    for (cue, lines) in visible(cues) {
         let (start, end) = milliseconds(cue);
-        let text = lines(cue).join("\n").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let text = lines.join("\n").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         write!(out, "{} --> {}\n{text}\n\n", stamp(start, '.'), stamp(end, '.'))
             .expect("writing to a string cannot fail");
     }
     out
+}
+
+/// The cues that say something, with their lines.
+fn visible(cues: &[Cue]) -> impl Iterator<Item = (&Cue, Vec<String>)> {
+    cues.iter().map(|cue| (cue, lines(cue))).filter(|(_, lines)| !lines.is_empty())
 }
 
 /// A cue's lines. An arrow in a text line would be read as a time line by many players, and an

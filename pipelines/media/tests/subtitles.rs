@@ -74,7 +74,7 @@ fn expected(cues: &[Cue]) -> Vec<Read> {
         end: ms(c.end).max(ms(c.start) + 1),
         text: c.text_lines().iter().map(tidy).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("\n"),
     };
-    cues.iter().map(read).collect()
+    cues.iter().map(read).filter(|read| !read.text.is_empty()).collect()
 }
 
 proptest! {
@@ -96,4 +96,7 @@ fn the_files_look_as_players_expect() {
     assert_eq!(srt(&cues), "1\n01:01:01,002 --> 01:01:02,500\nTom & <Ann>\na→b\n\n");
     assert_eq!(vtt(&cues), "WEBVTT\n\n01:01:01.002 --> 01:01:02.500\nTom &amp; &lt;Ann&gt;\na→b\n\n");
     assert_eq!((srt(&[]), vtt(&[])), (String::new(), "WEBVTT\n\n".into()));
+    // U+2000 is a space as wide as an n: a cue of nothing else shows nothing.
+    let blank = [cue(1.0, 2.0, &[vec!["\u{2000}".into()]])];
+    assert_eq!((srt(&blank), vtt(&blank)), (String::new(), "WEBVTT\n\n".into()));
 }
