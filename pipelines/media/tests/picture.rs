@@ -46,7 +46,12 @@ fn oriented(orientation: u8) -> Vec<u8> {
 
 /// A PNG whose header says `width` x `height`, with hardly any data behind it.
 fn png_header(width: u32, height: u32) -> Vec<u8> {
+    png_header_of(width, height, 8)
+}
+
+fn png_header_of(width: u32, height: u32, bits: u8) -> Vec<u8> {
     let mut bytes = png(&[0; 4], 1, 1);
+    bytes[24] = bits;
     bytes[16..20].copy_from_slice(&width.to_be_bytes());
     bytes[20..24].copy_from_slice(&height.to_be_bytes());
     let crc = crc32(&bytes[12..29]);
@@ -79,6 +84,11 @@ fn a_giant_is_refused_by_its_header_with_memory_flat() {
     assert!(peak_memory_kib() - before < 64 * 1024, "memory grew");
     let error = load(&written(&dir, "long.png", &png_header(20_000, 10))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit);
+    // 36 megapixels are few enough, but not in 16 bits with transparency.
+    let error = load(&written(&dir, "deep.png", &png_header_of(6_000, 6_000, 16))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit);
+    assert!(error.to_string().contains("take 288 MB, while 256 MB is the limit"), "{error}");
+    assert!(peak_memory_kib() - before < 64 * 1024, "memory grew");
 }
 
 #[test]

@@ -13,23 +13,27 @@ pub const MAX_PIXELS: u64 = 64_000_000;
 /// The most pixels that a picture may have on a side.
 pub const MAX_SIDE: u32 = 16_384;
 
-/// The most bytes that decoded pixels may take, as 16-bit and transparent pictures take more.
+/// The most bytes that decoded pixels may take: 256 MB, which is 64 megapixels of 8 bits with
+/// transparency, or half as many of 16 bits.
 const MAX_DECODED_BYTES: u64 = 4 * MAX_PIXELS;
 
-/// JPEG files are held in memory whole while they are decoded.
+/// The most bytes that a file may have, 268 MB: JPEG files are held in memory whole while they are
+/// decoded.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// Loads a JPEG, PNG or WebP file, turned upright as its EXIF orientation says; what is transparent
 /// becomes white. Colour profiles are not applied: the values are taken as sRGB.
 ///
 /// # Errors
-/// `InvalidInput` if the file is missing, damaged, cut short, or of another format; `Limit` if it is
-/// larger than [`MAX_PIXELS`] or [`MAX_SIDE`], which the header tells.
+/// `InvalidInput` if the file is missing, damaged, cut short, or of another format. `Limit` if the file
+/// is larger than 268 MB, or if its header tells that the picture is larger than [`MAX_PIXELS`] or
+/// [`MAX_SIDE`], or takes more than 256 MB decoded (above 32 megapixels of 16 bits with transparency).
 pub fn load(path: &Path) -> Result<Picture> {
     let file = File::open(path).map_err(|error| unreadable(path, error))?;
     let bytes = file.metadata().map_err(|error| unreadable(path, error))?.len();
     if bytes > MAX_FILE_BYTES {
-        return Err(too_large(path, &format!("{} MB", bytes / 1_000_000)));
+        let (size, limit) = (bytes / 1_000_000, MAX_FILE_BYTES / 1_000_000);
+        return Err(too_large(path, &format!("the file has {size} MB, while {limit} MB is the limit")));
     }
     let reader = ImageReader::new(BufReader::new(file));
     let reader = reader.with_guessed_format().map_err(|error| unreadable(path, error))?;
@@ -39,8 +43,15 @@ pub fn load(path: &Path) -> Result<Picture> {
     let mut decoder = reader.into_decoder().map_err(|error| undecodable(path, error))?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
-    if width.max(height) > MAX_SIDE || pixels > MAX_PIXELS || decoder.total_bytes() > MAX_DECODED_BYTES {
-        return Err(too_large(path, &format!("{width} x {height} pixels")));
+    if width.max(height) > MAX_SIDE || pixels > MAX_PIXELS {
+        let most = MAX_PIXELS / 1_000_000;
+        let limits = format!("{most} megapixels and {MAX_SIDE} pixels a side are the limits");
+        return Err(too_large(path, &format!("it has {width} x {height} pixels, while {limits}")));
+    }
+    if decoder.total_bytes() > MAX_DECODED_BYTES {
+        let (size, limit) = (decoder.total_bytes() / 1_000_000, MAX_DECODED_BYTES / 1_000_000);
+        let how = format!("its {width} x {height} pixels take {size} MB, while {limit} MB is the limit");
+        return Err(too_large(path, &format!("{how}; 8 bits a channel take half of 16")));
     }
     let orientation = decoder.orientation().map_err(|error| undecodable(path, error))?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| undecodable(path, error))?;
@@ -102,17 +113,9 @@ fn damaged(path: &Path, how: &str) -> MediaError {
     MediaError::new(ErrorKind::InvalidInput, message)
 }
 
-fn too_large(path: &Path, size: &str) -> MediaError {
-    MediaError::new(
-        ErrorKind::Limit,
-        format!(
-            "the picture {} is too large: {size}, while {} megapixels, {MAX_SIDE} pixels a side and {} MB \
-             are the limits; give a smaller one",
-            path.display(),
-            MAX_PIXELS / 1_000_000,
-            MAX_FILE_BYTES / 1_000_000,
-        ),
-    )
+fn too_large(path: &Path, how: &str) -> MediaError {
+    let message = format!("the picture {} is too large: {how}; give a smaller one", path.display());
+    MediaError::new(ErrorKind::Limit, message)
 }
 
 fn undecodable(path: &Path, error: ImageError) -> MediaError {
