@@ -7,7 +7,7 @@ use crate::limits::PAGE_ROWS;
 use crate::{Result, check};
 use serde_json::Value;
 
-/// One statement, hence one number per event even when two processes append to the same job.
+/// Numbers are given inside the write lock, hence once each even when two processes append to the same job.
 const INSERT: &str = "INSERT INTO events (job, seq, kind, body, at_us) \
     SELECT j.seq, coalesce((SELECT max(e.seq) FROM events e WHERE e.job = j.seq), 0) + 1, ?2, ?3, ?4 \
     FROM jobs j WHERE j.id = ?1 RETURNING seq";
@@ -17,9 +17,11 @@ const SELECT: &str = "SELECT e.seq, e.kind, e.body, e.at_us FROM jobs j JOIN eve
 impl SqliteStore {
     pub(super) async fn insert_event(&self, job: &str, kind: &str, body: Value) -> Result<u64> {
         let body = check::event(kind, &body)?;
+        let failed = || self.failed(format!("append an event to job {job}"));
+        let mut transaction = self.begin().await?;
         let insert = sqlx::query_scalar::<_, i64>(INSERT).bind(job).bind(kind).bind(body).bind(now());
-        let seq = insert.fetch_optional(&self.writer).await;
-        let seq = seq.map_err(self.failed(format_args!("append an event to job {job}")))?;
+        let seq = insert.fetch_optional(&mut *transaction).await.map_err(failed())?;
+        transaction.commit().await.map_err(failed())?;
         seq.map(|seq| seq as u64).ok_or_else(|| no_such_job(job))
     }
 

@@ -16,6 +16,9 @@ impl SqliteStore {
             "INSERT INTO jobs (id, kind, spec, tenant, state, created_us, updated_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) \
              ON CONFLICT (id) DO NOTHING RETURNING {JOB}"
         );
+        let failed = || self.failed(format!("create job {}", job.id));
+        // Outside a transaction the commit would come after the row is answered, and its failure be lost.
+        let mut transaction = self.begin().await?;
         let inserted = sqlx::query_as::<_, JobRow>(&insert)
             .bind(&job.id)
             .bind(&job.kind)
@@ -23,9 +26,10 @@ impl SqliteStore {
             .bind(&job.tenant)
             .bind(JobState::Queued.name())
             .bind(now())
-            .fetch_optional(&self.writer)
+            .fetch_optional(&mut *transaction)
             .await
-            .map_err(self.failed(format_args!("create job {}", job.id)))?;
+            .map_err(failed())?;
+        transaction.commit().await.map_err(failed())?;
         match inserted {
             Some(row) => Ok(Created::New(row.into_job()?)),
             // Jobs are never removed, so the one that was in the way is still there.
