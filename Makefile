@@ -23,9 +23,10 @@ test: setup-test ## Run every test; needs no GPU and no server.
 	cargo test --workspace --no-fail-fast
 
 bench: setup-test ## Measure against peers and print the tables of benches/results/.
-	cargo build --release --package reelsmith
-	cargo build --release --package reelsmith-benches
-	for bench in assembly voice words captions; do cargo run --quiet --release --package reelsmith-benches -- $$bench; done
+	benches/peers/assembly_setup.sh
+	benches/peers/voice_setup.sh
+	cargo build --release --package reelsmith --package reelsmith-benches
+	for bench in assembly voice words captions job store decision; do cargo run --quiet --release --package reelsmith-benches -- $$bench || exit 1; done
 
 check: ## Formatting and lints, as CI runs them.
 	cargo fmt --all --check

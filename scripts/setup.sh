@@ -38,6 +38,13 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
 fi
 
+# The leading letter is that of builds from git; what has no number there is new.
+major=$(ffmpeg -version | sed -nE '1s/^ffmpeg version n?([0-9]+).*/\1/p')
+if [ "${major:-99}" -lt 5 ]; then
+    echo "setup: ffmpeg $major is too old: 5.0 or later is needed (Debian 12, Ubuntu 24.04). Put a newer one first in PATH." >&2
+    exit 1
+fi
+
 if ! have cargo; then
     echo "setup: Rust is missing. Install it from https://rustup.rs, then run the same command again." >&2
     exit 1

@@ -13,6 +13,7 @@ mod workload;
 pub(crate) use ours::{OursArgs, run_ours};
 
 use crate::cpu::Cost;
+use crate::models;
 use anyhow::{Context, Result, ensure};
 use contenders::{Contender, Contest};
 use reelsmith_media::ffmpeg::Ffmpeg;
@@ -51,7 +52,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = ".cache/bench-assembly/bin/python")]
     python: PathBuf,
     /// Font file of the captions, for every contender.
-    #[arg(long)]
+    #[arg(long, default_value_os_t = models().join("font-montserrat/Montserrat_800ExtraBold.ttf"))]
     font: PathBuf,
     /// Where the workload and the results of the contenders go; a temporary folder if not given.
     #[arg(long)]
@@ -76,18 +77,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     contest.prepare_floor()?;
     let mut costs: Vec<(Contender, Cost)> = Vec::new();
     for round in 0..args.runs {
-        for contender in Contender::ALL {
-            if contender == Contender::MoviePy && round >= args.moviepy_runs {
-                continue;
-            }
+        let all = Contender::ALL.into_iter();
+        for contender in all.filter(|who| *who != Contender::MoviePy || round < args.moviepy_runs) {
             let cost = contest.run(contender)?;
             eprintln!("round {}: {:<28} {:7.2} CPU s", round + 1, contender.name(), cost.cpu());
             costs.push((contender, cost));
         }
     }
-    let same = std::fs::read(contest.out(Contender::Ours))? == std::fs::read(contest.out(Contender::Floor))?;
-    ensure!(same, "the floor encoded the frames and options that we did, but its file differs");
-    let report = report::Report::new(&contest, &costs)?;
+    let floor = std::fs::read(contest.out(Contender::Floor))?;
+    let same = |contender| std::fs::read(contest.out(contender)).map(|bytes| bytes == floor);
+    ensure!(
+        same(Contender::Pictures)? && same(Contender::Ours)?,
+        "the floor encoded the frames and options that we did, but its file differs"
+    );
+    let report = report::Report::new(&contest, &costs);
     println!("{}", report.markdown());
     report.write(&args.out).with_context(|| format!("write to {}", args.out.display()))
 }

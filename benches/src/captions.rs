@@ -1,7 +1,7 @@
 //! Word times: ours against two independent aligners on the speech of `benches/data/passages.txt`.
 
-use crate::voice::speaker::{Models, write_results};
-use crate::voice::{median, percentile};
+use crate::results::{median, percentile, write};
+use crate::voice::speaker::Models;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let rows = args.voices.iter().map(|voice| measure(args, voice, &passages)).collect::<Result<Vec<_>>>()?;
     let markdown = table(args, &rows);
     println!("{markdown}");
-    write_results(&args.out, "captions", &markdown, &rows)
+    write(&args.out, "captions", &markdown, &rows)
 }
 
 fn measure(args: &Args, voice: &str, passages: &[&str]) -> Result<Row> {

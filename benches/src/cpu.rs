@@ -25,6 +25,18 @@ impl Cost {
     }
 }
 
+/// A child that does not outlive us, however we end.
+#[derive(Debug)]
+pub(crate) struct KilledOnDrop(pub(crate) std::process::Child);
+
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Runs `command` to its end.
 ///
 /// # Errors

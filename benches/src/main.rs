@@ -7,9 +7,15 @@
 mod assembly;
 mod captions;
 mod cpu;
+mod decision;
+mod job;
+mod results;
+mod store;
+mod tree;
 mod voice;
 
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 
 #[derive(Parser)]
 #[command(about = "Measures Reelsmith beside its peers")]
@@ -34,6 +40,19 @@ enum Command {
     Words(voice::words::Args),
     /// Error of the word times, against independent aligners.
     Captions(captions::Args),
+    /// Time, processor and memory of the demo job, by stage.
+    Job(job::Args),
+    /// Cost of the store's calls as its rows grow.
+    Store(store::Args),
+    /// Time of a scheduling decision as the queue grows.
+    Decision(decision::Args),
+}
+
+/// Where `reelsmith models pull --set test` puts the models by default.
+fn models() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let cache = cache.unwrap_or_else(|| std::env::home_dir().unwrap_or_default().join(".cache"));
+    cache.join("reelsmith/models")
 }
 
 fn main() -> anyhow::Result<()> {
@@ -44,5 +63,8 @@ fn main() -> anyhow::Result<()> {
         Command::VoiceOurs(args) => voice::run_ours(&args),
         Command::Words(args) => voice::words::run(&args),
         Command::Captions(args) => captions::run(&args),
+        Command::Job(args) => job::run(&args),
+        Command::Store(args) => store::run(&args),
+        Command::Decision(args) => decision::run(&args),
     }
 }

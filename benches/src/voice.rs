@@ -7,12 +7,14 @@ pub(crate) mod words;
 
 pub(crate) use ours::{OursArgs, run_ours};
 
+use crate::cpu::KilledOnDrop;
+use crate::results::{machine, median, write};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use speaker::{Models, machine, write_results};
+use speaker::Models;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 /// How to measure.
 #[derive(Debug, clap::Args)]
@@ -61,7 +63,7 @@ struct Cost {
 
 /// A contender: a child that speaks a line at a time.
 struct Contender {
-    child: Child,
+    _child: KilledOnDrop,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
 }
@@ -70,25 +72,18 @@ impl Contender {
     fn start(command: &mut Command) -> Result<Self> {
         let program = command.get_program().to_owned();
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut child =
+        let child =
             child.with_context(|| format!("start {program:?}; benches/peers/voice_setup.sh makes it"))?;
-        let input = child.stdin.take().context("a child without an input")?;
-        let output = BufReader::new(child.stdout.take().context("a child without an output")?).lines();
-        Ok(Self { child, input, output })
+        let mut child = KilledOnDrop(child);
+        let input = child.0.stdin.take().context("a child without an input")?;
+        let output = BufReader::new(child.0.stdout.take().context("a child without an output")?).lines();
+        Ok(Self { _child: child, input, output })
     }
 
     fn speak(&mut self, line: &str) -> Result<Cost> {
         writeln!(self.input, "{}", serde_json::to_string(line)?)?;
         let answer = self.output.next().context("a contender ended")??;
         serde_json::from_str(&answer).with_context(|| format!("a contender answered {answer:?}"))
-    }
-}
-
-impl Drop for Contender {
-    fn drop(&mut self) {
-        // It may have ended already; either way it must not outlive us.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -111,7 +106,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let markdown = table(args, &rows);
     println!("{markdown}");
-    write_results(&args.out, "voice", &markdown, &rows)
+    write(&args.out, "voice", &markdown, &rows)
 }
 
 fn contest(args: &Args, precision: &str) -> Result<Vec<Row>> {
@@ -161,14 +156,13 @@ fn table(args: &Args, rows: &[Row]) -> String {
     let mut text = format!(
         "Kokoro-82M, {} threads, {}, against `kokoro-onnx` with the same graph and phonemes, {} rounds in turn. RTF is \
          time by the seconds of sound (medians); the ratio is ours by the peer's time for the same text (median \
-         of each round's own). {}; load {}.\n\n\
+         of each round's own). {}.\n\n\
          | precision | text | sound s | RTF wall | RTF CPU | peer RTF wall | peer RTF CPU | wall ratio | CPU ratio |\n\
          |---|---|---|---|---|---|---|---|---|\n",
         args.threads,
         args.models.voice,
         args.runs,
         machine(),
-        std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim(),
     );
     for row in rows {
         let rtf =
@@ -190,16 +184,4 @@ fn table(args: &Args, rows: &[Row]) -> String {
         );
     }
     text
-}
-
-/// The value in the middle; of nothing, NaN.
-pub(crate) fn median(values: Vec<f64>) -> f64 {
-    percentile(values, 0.5)
-}
-
-/// The value below which `part` of the values lie; of nothing, NaN.
-pub(crate) fn percentile(mut values: Vec<f64>, part: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let at = (values.len().saturating_sub(1) as f64 * part).round() as usize;
-    values.get(at).copied().unwrap_or(f64::NAN)
 }

@@ -16,7 +16,11 @@ use std::process::Command;
 pub(crate) enum Contender {
     /// Encoding finished frames: what no other can be cheaper than.
     Floor,
-    /// Reelsmith.
+    /// Encoding the finished sound to AAC: what who makes the sound too cannot go below.
+    Aac,
+    /// Reelsmith with its sound made beforehand.
+    Pictures,
+    /// Reelsmith, all of it.
     Ours,
     /// One ffmpeg with a filter graph.
     FilterGraph,
@@ -26,21 +30,31 @@ pub(crate) enum Contender {
 
 impl Contender {
     /// In the order of a round.
-    pub(crate) const ALL: [Self; 4] = [Self::Floor, Self::Ours, Self::FilterGraph, Self::MoviePy];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Floor, Self::Aac, Self::Pictures, Self::Ours, Self::FilterGraph, Self::MoviePy];
 
     /// As the table calls it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor: x264, finished frames",
-            Self::Ours => "Reelsmith",
+            Self::Aac => "floor of the sound: AAC, finished mix",
+            Self::Pictures => "Reelsmith, sound given",
+            Self::Ours => "Reelsmith, sound made too",
             Self::FilterGraph => "ffmpeg filter graph",
             Self::MoviePy => "MoviePy 2.2",
         }
     }
 
+    /// Whether mixing and encoding the sound is part of the work.
+    pub(crate) fn makes_sound(self) -> bool {
+        matches!(self, Self::Ours | Self::FilterGraph | Self::MoviePy)
+    }
+
     fn file(self) -> &'static str {
         match self {
             Self::Floor => "floor.mp4",
+            Self::Aac => "aac.m4a",
+            Self::Pictures => "pictures.mp4",
             Self::Ours => "ours.mp4",
             Self::FilterGraph => "graph.mp4",
             Self::MoviePy => "moviepy.mp4",
@@ -71,17 +85,30 @@ impl Contest<'_> {
     /// Makes the frames and the sound that the floor encodes.
     pub(crate) fn prepare_floor(&self) -> Result<()> {
         let frames = self.dir.join("frames.yuv");
-        measure(self.ours()?.arg("--dump").arg(&frames))?;
+        measure(self.ours(Contender::Ours)?.arg("--dump").arg(&frames))?;
         let size = u64::from(WIDTH) * u64::from(HEIGHT) * 3 / 2 * u64::from(SCENE) * SCENES as u64;
         ensure!(std::fs::metadata(&frames)?.len() == size, "the dumped frames are not all there");
-        self.run(Contender::Ours).map(|_| ())
+        self.run(Contender::Ours)?;
+        let mut decode = self.plain();
+        decode
+            .arg("-i")
+            .arg(self.dir.join("ours.m4a"))
+            .args(["-c:a", "pcm_f32le"])
+            .arg(self.finished_sound());
+        measure(&mut decode).map(|_| ())
     }
 
     /// Runs one and checks that it made the whole video.
     pub(crate) fn run(&self, contender: Contender) -> Result<Cost> {
         let mut command = match contender {
             Contender::Floor => self.floor(),
-            Contender::Ours => self.ours()?,
+            Contender::Aac => return measure(&mut self.aac()),
+            Contender::Pictures => {
+                let mut command = self.ours(Contender::Pictures)?;
+                command.arg("--audio").arg(self.dir.join("ours.m4a"));
+                command
+            }
+            Contender::Ours => self.ours(Contender::Ours)?,
             Contender::FilterGraph => self.filter_graph(),
             Contender::MoviePy => self.moviepy(),
         };
@@ -93,10 +120,10 @@ impl Contest<'_> {
         Ok(cost)
     }
 
-    fn ours(&self) -> Result<Command> {
+    fn ours(&self, contender: Contender) -> Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("assembly-ours").arg("--dir").arg(self.dir).args(["--speed", self.speed]);
-        command.arg("--font").arg(self.font).arg("--out").arg(self.out(Contender::Ours));
+        command.arg("--font").arg(self.font).arg("--out").arg(self.out(contender));
         Ok(command)
     }
 
@@ -115,6 +142,17 @@ impl Contest<'_> {
             &self.dir.join("ours.m4a"),
             &self.out(Contender::Floor),
         ));
+        command
+    }
+
+    fn finished_sound(&self) -> PathBuf {
+        self.dir.join("finished.wav")
+    }
+
+    fn aac(&self) -> Command {
+        let mut command = self.plain();
+        command.arg("-i").arg(self.finished_sound()).args(["-c:a", "aac", "-b:a", "256k"]);
+        command.arg(self.out(Contender::Aac));
         command
     }
 

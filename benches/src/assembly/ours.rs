@@ -2,7 +2,6 @@
 
 use super::workload::{seconds, still_path, words};
 use super::{BITRATE, CROSSFADE, FPS, HEIGHT, SCENE, SCENES, THREADS, WIDTH};
-use crate::cpu;
 use anyhow::Result;
 use reelsmith_media::captions::{CaptionStyle, Captions, SafeZone, cues};
 use reelsmith_media::encode::{Encoder, VideoSettings, encode};
@@ -33,6 +32,9 @@ pub(crate) struct OursArgs {
     /// The video to make.
     #[arg(long)]
     out: PathBuf,
+    /// Finished sound to use; made from narration and music if not given.
+    #[arg(long)]
+    audio: Option<PathBuf>,
     /// Write the finished frames here, raw, instead of encoding them.
     #[arg(long)]
     dump: Option<PathBuf>,
@@ -62,11 +64,10 @@ pub(crate) fn run_ours(args: &OursArgs) -> Result<()> {
     if let Some(dump) = &args.dump {
         return dump_frames(&timeline, &captions, dump);
     }
-    let audio = args.dir.join("ours.m4a");
-    let before = cpu::own_seconds();
-    sound(&ffmpeg, &args.dir, &audio)?;
-    let sound_seconds = cpu::own_seconds() - before;
-    std::fs::write(args.dir.join("ours-sound-seconds.txt"), sound_seconds.to_string())?;
+    let audio = match &args.audio {
+        Some(audio) => audio.clone(),
+        None => sound(&ffmpeg, &args.dir)?,
+    };
     let go_on = |_, _| ControlFlow::Continue(());
     encode(&ffmpeg, &timeline, &captions, &audio, &settings(&args.speed), &args.out, &go_on)?;
     Ok(())
@@ -91,14 +92,15 @@ fn captions(font: &Path) -> Result<Captions> {
     Ok(Captions::render(&cues(&words(), &style), &style, &mut fonts, zone, (WIDTH, HEIGHT), FPS)?)
 }
 
-fn sound(ffmpeg: &Ffmpeg, dir: &Path, out: &Path) -> Result<()> {
+fn sound(ffmpeg: &Ffmpeg, dir: &Path) -> Result<PathBuf> {
+    let out = dir.join("ours.m4a");
     let narration = Track::decode(ffmpeg, &dir.join("narration.wav"), seconds())?;
     let music = Track::decode(ffmpeg, &dir.join("music.wav"), seconds())?;
     let mut spec = MixSpec::new(vec![(0.0, narration)], seconds());
     spec.music = Some(Music::new(music));
     let go_on = |_, _| ControlFlow::Continue(());
-    master_to_aac(ffmpeg, &mix(spec)?, &LoudnessTarget::default(), 256_000, out, &go_on)?;
-    Ok(())
+    master_to_aac(ffmpeg, &mix(spec)?, &LoudnessTarget::default(), 256_000, &out, &go_on)?;
+    Ok(out)
 }
 
 fn dump_frames(timeline: &Timeline, captions: &Captions, path: &Path) -> Result<()> {

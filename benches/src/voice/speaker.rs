@@ -1,11 +1,11 @@
 //! What the measurements of the voice share: the models, speech in files, results in files.
 
+use crate::models;
 use anyhow::{Context, Result, ensure};
 use reelsmith_inference::kokoro::Kokoro;
 use reelsmith_inference::runtime::load_onnxruntime;
 use reelsmith_inference_core::NoControl;
 use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech};
-use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,7 +13,7 @@ use std::process::Command;
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Models {
     /// Directory of fetched models (`reelsmith models pull --set test`).
-    #[arg(long, default_value_os_t = default_models())]
+    #[arg(long, default_value_os_t = models())]
     pub(crate) models: PathBuf,
     /// Python with the peers, as benches/peers/voice_setup.sh makes it.
     #[arg(long, default_value = ".cache/bench-voice/bin/python")]
@@ -21,10 +21,6 @@ pub(crate) struct Models {
     /// Who speaks.
     #[arg(long, default_value = "af_heart")]
     pub(crate) voice: String,
-}
-
-fn default_models() -> PathBuf {
-    std::env::home_dir().unwrap_or_default().join(".cache/reelsmith/models")
 }
 
 impl Models {
@@ -72,21 +68,4 @@ impl Models {
         ensure!(output.status.success(), "{script} failed:\n{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).with_context(|| format!("{script} printed no JSON"))
     }
-}
-
-/// Writes `<name>.md` and `<name>.json` to `out`.
-pub(crate) fn write_results(out: &Path, name: &str, markdown: &str, raw: &impl Serialize) -> Result<()> {
-    std::fs::create_dir_all(out)?;
-    std::fs::write(out.join(format!("{name}.md")), markdown)?;
-    let json = serde_json::to_string_pretty(raw)? + "\n";
-    std::fs::write(out.join(format!("{name}.json")), json)
-        .with_context(|| format!("write to {}", out.display()))
-}
-
-/// The processor, for the head of a table.
-pub(crate) fn machine() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    format!("{}, {cores} cores", model.trim_start_matches([' ', '\t', ':']))
 }

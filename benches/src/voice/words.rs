@@ -1,6 +1,7 @@
 //! Words right: Whisper base reads the speech of `benches/data/sentences.tsv` back.
 
-use super::speaker::{Models, write_results};
+use super::speaker::Models;
+use crate::results::write;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let markdown = table(args, &rows);
     println!("{markdown}");
-    write_results(&args.out, "words", &markdown, &rows)
+    write(&args.out, "words", &markdown, &rows)
 }
 
 fn read_back(models: &Models, speech: &Path, sentences: &Path) -> Result<Heard> {
