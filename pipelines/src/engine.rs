@@ -4,7 +4,7 @@
 //! unfinished jobs to `duroxide`, which calls steps back; each step's outputs go to the blob store
 //! and its record to the rows, so that a step that is called again is answered from there. What
 //! `duroxide` remembers is thrown away at start: every job that the rows call unfinished is fed anew,
-//! at once and without its finished steps (`docs/adr/0002-job-engine.md`).
+//! the oldest first and without its finished steps (`docs/adr/0002-job-engine.md`).
 
 mod clockwork;
 mod context;

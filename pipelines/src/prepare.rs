@@ -331,3 +331,36 @@ async fn store(parts: &Parts, name: &str, path: &Path) -> Result<GivenFile> {
     let (digest, bytes) = parts.blobs.put_file(path).await?;
     Ok(GivenFile { name: name.to_owned(), sha256: digest.to_string(), bytes })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Barrier};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn two_files_are_decoded_at_once_and_a_turn_outlives_who_waited_for_it() {
+        let barrier = Arc::new(Barrier::new(3));
+        let (begun, mut told) = tokio::sync::mpsc::channel(2);
+        let decode = || {
+            let (barrier, begun) = (barrier.clone(), begun.clone());
+            tokio::spawn(decoding(move || {
+                begun.blocking_send(()).expect("the test listens");
+                barrier.wait();
+                Ok(())
+            }))
+        };
+        let both = [decode(), decode()];
+        for _ in &both {
+            told.recv().await.expect("it begins");
+        }
+        both.iter().for_each(|task| task.abort());
+        assert!(DECODING.try_acquire().is_err(), "a third would have begun");
+        blocking(move || {
+            barrier.wait();
+            Ok(())
+        })
+        .await
+        .unwrap();
+        decoding(|| Ok(())).await.unwrap();
+    }
+}

@@ -145,7 +145,7 @@ pub fn is_at_work(point: &FaultPoint, desk: &Path) -> bool {
     let with_ffmpeg = matches!(point.step.stage.as_str(), "sound" | "video");
     match point.moment {
         Moment::During if with_ffmpeg && ffmpeg_of(desk).is_some() => {
-            std::thread::sleep(if point.done == 0 { PACE } else { Duration::ZERO });
+            std::thread::park_timeout(if point.done == 0 { PACE } else { Duration::ZERO });
             point.done > 0
         }
         Moment::During if with_ffmpeg => false,

@@ -82,8 +82,9 @@ async fn a_job_waits_as_queued_until_one_before_it_fails_or_is_cancelled() {
     stuck.notified().await;
     engine.submit("tiny", &failing, json!({ "fails": "first" })).await.unwrap();
     engine.submit("tiny", &last, json!({})).await.unwrap();
-    // A look at the rows, which finds the slot taken, comes between this and the next line at the latest.
+    // The slot is taken, so that feeding it does nothing.
     engine.inner.feed(&engine.job(&last).await.unwrap()).await.unwrap();
+    assert!(engine.inner.runs.get(&last).is_none());
     assert_eq!(engine.job(&failing).await.unwrap().state, JobState::Queued);
     assert_eq!(engine.job(&last).await.unwrap().state, JobState::Queued);
 

@@ -108,11 +108,23 @@ async fn a_reader_that_lags_behind_misses_no_stored_event() {
                 .unwrap();
         }
     }
+    // The telling of it was among what the reader was too slow for; long before the rows are looked at
+    // without having been told, it is there all the same.
+    let finished = |event: &JobEvent| matches!(event.event, Event::StepFinished { seconds: 7.5, .. });
+    let read = async {
+        let mut seqs = vec![1];
+        loop {
+            let event = live.next().await.unwrap().unwrap();
+            seqs.extend(event.seq);
+            if finished(&event) {
+                break seqs;
+            }
+        }
+    };
+    let seqs = tokio::time::timeout(Duration::from_secs(15), read).await.expect("it was missed");
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
     engine.cancel(&job).await.unwrap();
     let rest: Vec<JobEvent> = live.map(|event| event.unwrap()).collect().await;
-    let seqs: Vec<u64> = rest.iter().filter_map(|event| event.seq).collect();
-    assert_eq!(seqs, (2..2 + seqs.len() as u64).collect::<Vec<_>>());
-    assert!(rest.iter().any(|e| matches!(e.event, Event::StepFinished { seconds: 7.5, .. })));
     assert!(rest.last().unwrap().event.is_final());
     engine.shutdown().await;
 }
