@@ -380,10 +380,13 @@ fn any_frame_can_be_rendered_in_any_order() {
 #[test]
 fn nvenc_is_chosen_where_it_encodes_and_only_there() {
     let bench = Bench::new();
-    // Both end before the real ffmpeg would start, so neither asks for a card.
-    for (outcome, expected) in [("exit 0", Encoder::Nvenc), ("exit 1", Encoder::X264)] {
-        let script = format!("case \"$*\" in *h264_nvenc*) {outcome};; esac");
-        assert_eq!(Encoder::choose(&bench.prepared(&script)), expected, "{outcome}");
+    // It ends before the real ffmpeg would start, so no card is asked for.
+    let outcome = bench.dir.path().join("outcome");
+    let script = format!("case \"$*\" in *h264_nvenc*) exit $(cat {});; esac", outcome.display());
+    let ffmpeg = bench.prepared(&script);
+    for (code, expected) in [("0", Encoder::Nvenc), ("1", Encoder::X264)] {
+        fs::write(&outcome, code).unwrap();
+        assert_eq!(Encoder::choose(&ffmpeg), expected, "exit {code}");
     }
 }
 
