@@ -4,7 +4,7 @@
 use crate::kokoro::Kokoro;
 use crate::runtime::load_onnxruntime;
 use crate::store::{Store, Verified};
-use reelsmith_inference_core::catalogue::{Catalogue, Kind, Model};
+use reelsmith_inference_core::catalogue::{Catalogue, Kind, Memory, Model};
 use reelsmith_inference_core::{
     Control, Engine, ErrorKind, Footprint, InferenceError, ModelId, Progress, Resident, Result, Verdict,
 };
@@ -63,21 +63,24 @@ impl LocalEngine {
 
 impl Engine for LocalEngine {
     fn footprint(&self, id: &ModelId) -> Result<Footprint> {
-        let memory = self.model(self.store.catalogue(), id)?.memory;
-        let memory = memory.expect("the catalogue refuses a model without [memory]");
+        let memory = memory(self.model(self.store.catalogue(), id)?);
         Ok(Footprint { weights: memory.weights_bytes, peak_activation: memory.peak_bytes })
     }
 
     fn load(&mut self, id: &ModelId, control: &dyn Control) -> Result<Resident> {
-        self.model(self.store.catalogue(), id)?;
+        let memory = memory(self.model(self.store.catalogue(), id)?);
         let parts = self.verify(id, control)?;
         load_onnxruntime(parts.only_file(Kind::Runtime)?)?;
         let model = parts.only_file(Kind::Model)?;
         let voices = &parts.entry(Kind::Voices)?.dir;
         let lexicon = parts.entry(Kind::Lexicon)?;
         let oov = lexicon.path(OOV).ok_or_else(|| incomplete(&format!("`{}` has no `{OOV}`", lexicon.id)))?;
-        Ok(Resident::Speak(Box::new(Kokoro::open(model, voices, oov, self.threads)?)))
+        Ok(Resident::Speak(Box::new(Kokoro::open(model, voices, oov, self.threads)?.with_memory(memory))))
     }
+}
+
+fn memory(model: &Model) -> Memory {
+    model.memory.expect("the catalogue refuses a model without [memory]")
 }
 
 impl Parts {

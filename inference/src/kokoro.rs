@@ -4,20 +4,23 @@
 //! how long every phoneme lasts ([`graph`]); the pieces are trimmed and joined ([`join`]), and the
 //! durations become word times.
 //!
-//! The same request gives the same samples on the same machine, at any number of threads in the fp32
-//! and fp16 graphs' case to the last bit only if the number is the same: sums are split per thread.
+//! The same request gives the same samples on the same machine with the same number of threads. Another
+//! number of threads splits sums differently, which may change the last bits.
 
 mod graph;
 mod join;
+mod memory;
 mod runs;
 pub(crate) mod session;
 mod timing;
 mod voices;
 mod wire;
 
-use crate::phonemes::{Accent, Document, Phonemizer, SPACE, Symbol};
+use crate::phonemes::{Accent, Document, Phonemizer, Symbol};
+use reelsmith_inference_core::catalogue::Memory;
 use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, SpokenWord, Voice};
 use reelsmith_inference_core::{Control, ErrorKind, Footprint, InferenceError, Progress, Result, Verdict};
+use runs::Group;
 use session::{Acoustic, Spoken};
 use std::path::Path;
 use voices::Voices;
@@ -32,21 +35,21 @@ const PARAGRAPH_PAUSE: f32 = 0.6;
 const SENTENCE_PAUSE: f32 = 0.25;
 const PHRASE_PAUSE: f32 = 0.06;
 
-/// Symbols of a group of sentences: about 17 s of speech. Longer runs cost memory and end hurried.
-const MOST_TOGETHER: usize = 250;
-
-/// Symbols of the shortest sentence that joins a group: about 3 s of speech.
-const LEAST_TOGETHER: usize = 40;
-
 /// The longest text of one request, in bytes.
 pub const MOST_TEXT: usize = 100_000;
+
+/// The most speech of one request, in minutes, reckoned before anything is spoken.
+pub const MOST_MINUTES: f64 = 75.0;
+
+/// Digits of one written word: a number of more is no number that anybody could follow.
+pub const MOST_DIGITS: usize = 40;
 
 /// A loaded Kokoro-82M.
 pub struct Kokoro {
     acoustic: Acoustic,
     voices: Voices,
     phonemizer: Phonemizer,
-    weights: u64,
+    memory: Memory,
 }
 
 impl Kokoro {
@@ -57,13 +60,18 @@ impl Kokoro {
     /// # Errors
     /// `ModelMissing`, `ModelCorrupt` or `RuntimeMissing`.
     pub fn open(model: &Path, voices: &Path, oov: &Path, threads: usize) -> Result<Self> {
-        let weights = std::fs::metadata(model).map(|file| file.len()).unwrap_or(0);
         Ok(Self {
             voices: Voices::open(voices)?,
             phonemizer: Phonemizer::open(oov)?,
             acoustic: Acoustic::open(model, threads.max(1))?,
-            weights,
+            memory: memory::LARGEST,
         })
+    }
+
+    /// Takes the figures of [`Speak::footprint`] from `memory`, which was measured for this very graph, in
+    /// place of figures that no published graph exceeds.
+    pub fn with_memory(self, memory: Memory) -> Self {
+        Self { memory, ..self }
     }
 
     /// The phonemes that `voice` would speak for `text`, in the model's alphabet, a sentence a line: tells
@@ -82,27 +90,24 @@ impl Speak for Kokoro {
         self.voices.list()
     }
 
-    fn footprint(&self, _: &SpeakRequest) -> Footprint {
-        Footprint { weights: self.weights, peak_activation: 600 << 20 }
+    fn footprint(&self, request: &SpeakRequest) -> Footprint {
+        memory::footprint(self.memory, request)
     }
 
     fn speak(&mut self, request: &SpeakRequest, control: &dyn Control) -> Result<Speech> {
         self.voices.check(&request.voice)?;
         check(request)?;
         let document = Document::new(&request.text);
-        let total = document.sentences();
+        let sentences = self.read(&document, request, control)?;
+        let total = sentences.len();
         let mut take = Take::new(&document);
-        let mut group = Group::default();
-        for index in 0..total {
-            step(control, index - group.sentences, total)?;
-            let symbols = self.phonemizer.sentence(&document, index, accent(&request.voice))?;
-            let opens_paragraph = document.opens_paragraph(index);
-            if opens_paragraph || !group.takes(&symbols) {
-                self.speak_group(&mut group, request, &mut take)?;
-            }
-            group.add(&symbols, if opens_paragraph { PARAGRAPH_PAUSE } else { SENTENCE_PAUSE });
+        let sentences = sentences.into_iter().enumerate();
+        let sentences = sentences.map(|(index, symbols)| (document.opens_paragraph(index), symbols));
+        let groups = runs::groups(sentences, rate(request));
+        for (at, group) in groups.iter().enumerate() {
+            let mut step = || step(control, group.first, total);
+            self.speak_group(group, at + 1 == groups.len(), request, &mut step, &mut take)?;
         }
-        self.speak_group(&mut group, request, &mut take)?;
         step(control, total, total)?;
         take.finish(request, &document)
     }
@@ -116,51 +121,59 @@ fn step(control: &dyn Control, done: usize, total: usize) -> Result<()> {
     }
 }
 
-/// Neighbouring sentences that are spoken in one run: their melody goes on from one to the next, and the
-/// silence that every run begins and ends with is computed once.
-#[derive(Default)]
-struct Group {
-    symbols: Vec<Symbol>,
-    sentences: usize,
-    /// Symbols of the last sentence.
-    last: usize,
-    pause: f32,
-}
-
-impl Group {
-    /// Whether a sentence may join. The model hurries over the end of a short one that another follows
-    /// (pauses of 0 to 0.15 s in place of 0.35 to 0.5), so short ones are spoken alone.
-    fn takes(&self, symbols: &[Symbol]) -> bool {
-        self.last.min(symbols.len()) >= LEAST_TOGETHER && self.symbols.len() + symbols.len() < MOST_TOGETHER
-    }
-
-    fn add(&mut self, symbols: &[Symbol], pause: f32) {
-        self.sentences += 1;
-        self.last = symbols.len();
-        if self.symbols.is_empty() {
-            self.pause = pause;
-        } else {
-            self.symbols.push(Symbol { number: SPACE, word: None });
-        }
-        self.symbols.extend_from_slice(symbols);
-    }
-}
-
 impl Kokoro {
-    /// Speaks the group in as many runs as it takes and leaves it empty.
-    fn speak_group(&mut self, group: &mut Group, request: &SpeakRequest, take: &mut Take) -> Result<()> {
-        let Group { symbols, pause, .. } = std::mem::take(group);
-        for (at, range) in runs::runs(&symbols).into_iter().enumerate() {
-            let run = &symbols[range];
+    /// The symbols of every sentence, unless they are more than one request may have.
+    fn read(
+        &mut self,
+        document: &Document<'_>,
+        request: &SpeakRequest,
+        control: &dyn Control,
+    ) -> Result<Vec<Vec<Symbol>>> {
+        let total = document.sentences();
+        let mut sentences = Vec::with_capacity(total);
+        let mut read = 0;
+        let fits = |symbols: usize| match runs::seconds(symbols, rate(request)) > MOST_MINUTES * 60.0 {
+            true => Err(too_long(request)),
+            false => step(control, 0, total),
+        };
+        for index in 0..total {
+            let mut within = |symbols| fits(read + symbols);
+            let symbols = self.phonemizer.sentence(document, index, accent(&request.voice), &mut within)?;
+            read += symbols.len();
+            sentences.push(symbols);
+        }
+        fits(read)?;
+        Ok(sentences)
+    }
+
+    /// Speaks the group in as many runs as it takes, asking `step` before each.
+    fn speak_group(
+        &mut self,
+        group: &Group,
+        is_last: bool,
+        request: &SpeakRequest,
+        step: &mut dyn FnMut() -> Result<()>,
+        take: &mut Take,
+    ) -> Result<()> {
+        let most = runs::most_symbols(rate(request));
+        for (at, range) in runs::runs(&group.symbols, most).into_iter().enumerate() {
+            let end = range.end;
+            let run = &group.symbols[range];
             if run.iter().all(|symbol| symbol.word.is_none()) {
                 continue;
             }
+            step()?;
             let mut numbers = vec![0i64];
             numbers.extend(run.iter().map(|symbol| i64::from(symbol.number)));
             numbers.push(0);
             let style = self.voices.style(&request.voice, run.len())?;
-            let spoken = self.acoustic.run(&numbers, style, request.speed)?;
-            let pause = if at == 0 { pause } else { PHRASE_PAUSE };
+            let is_last = is_last && end == group.symbols.len();
+            let spoken = self.acoustic.run(&numbers, style, request.speed, is_last)?;
+            let pause = match (at, group.opens_paragraph) {
+                (0, true) => PARAGRAPH_PAUSE,
+                (0, false) => SENTENCE_PAUSE,
+                _ => PHRASE_PAUSE,
+            };
             take.add(run, &spoken, (pause / request.speed * SAMPLE_RATE as f32) as usize);
         }
         Ok(())
@@ -229,7 +242,26 @@ fn check(request: &SpeakRequest) -> Result<()> {
         let bytes = request.text.len();
         return invalid(format!("the text has {bytes} bytes; one request takes {MOST_TEXT}: split it"));
     }
+    let digits = |word: &str| word.chars().filter(|c| c.is_numeric()).count();
+    if let Some(word) = request.text.split_whitespace().find(|word| digits(word) > MOST_DIGITS) {
+        let (start, found): (String, _) = (word.chars().take(20).collect(), digits(word));
+        return invalid(format!(
+            "the number {start}… has {found} digits; one word may have {MOST_DIGITS}: shorten it or put blanks in"
+        ));
+    }
     Ok(())
+}
+
+fn too_long(request: &SpeakRequest) -> InferenceError {
+    let message = format!(
+        "the text takes more than {MOST_MINUTES} minutes to say at speed {}, the most for one request: split it",
+        request.speed
+    );
+    InferenceError::new(ErrorKind::InvalidRequest, message)
+}
+
+fn rate(request: &SpeakRequest) -> f32 {
+    runs::rate(&request.voice, request.speed)
 }
 
 fn accent(voice: &str) -> Accent {

@@ -3,6 +3,8 @@
 //! ([`engine`]).
 
 pub mod engine;
+#[cfg(test)]
+mod fetched;
 pub mod kokoro;
 pub mod phonemes;
 pub mod runtime;

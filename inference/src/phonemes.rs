@@ -78,12 +78,14 @@ impl Phonemizer {
         Ok(phonemizer)
     }
 
-    /// The symbols of one sentence; empty if it says nothing that English can read.
+    /// The symbols of one sentence; empty if it says nothing that English can read. `step` is told before
+    /// each line of it how many symbols there are, and may end it with an error.
     pub(crate) fn sentence(
         &mut self,
         document: &Document<'_>,
         index: usize,
         accent: Accent,
+        step: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<Vec<Symbol>> {
         let words = document.sentences[index].clone();
         let first = words.start;
@@ -91,6 +93,7 @@ impl Phonemizer {
         let lines = line::lines(&document.words[words], accent, &|word| g2p.knows(word));
         let mut symbols = Vec::new();
         for line in lines {
+            step(symbols.len())?;
             sound_out(&line, g2p, first, &mut symbols)?;
         }
         while symbols.last().is_some_and(|s: &Symbol| s.word.is_none() && s.number == SPACE) {
@@ -104,7 +107,7 @@ impl Phonemizer {
         let document = Document::new(text);
         let mut lines = Vec::with_capacity(document.sentences());
         for index in 0..document.sentences() {
-            let symbols = self.sentence(&document, index, accent)?;
+            let symbols = self.sentence(&document, index, accent, &mut |_| Ok(()))?;
             lines.push(symbols.iter().filter_map(|s| alphabet::symbol(s.number)).collect::<String>());
         }
         Ok(lines.join("\n"))

@@ -5,9 +5,10 @@ use reelsmith_inference::runtime::load_onnxruntime;
 use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech};
 use reelsmith_inference_core::{Control, ErrorKind, NoControl, Progress, Verdict};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
-/// The model that the product speaks with unless told otherwise (docs/adr/0004-voice-precision.md).
+/// The model that the product speaks with unless told otherwise.
 const MODEL: &str = "kokoro-82m-fp32/kokoro.onnx";
 
 /// A file of the default model directory.
@@ -16,7 +17,7 @@ fn file(path: &str) -> PathBuf {
         .map(PathBuf::from)
         .unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").expect("a home directory")).join(".cache"));
     let path = cache.join("reelsmith/models").join(path);
-    assert!(path.exists(), "{} is missing: run `make setup`", path.display());
+    assert!(path.exists(), "{} is missing: run `make setup-test`", path.display());
     path
 }
 
@@ -61,21 +62,24 @@ fn check(text: &str, speech: &Speech) {
     assert!(time <= seconds(speech));
 }
 
+/// One voice of each sex for American and British English, and two of other languages; that all 54 are
+/// there and whole is a matter of `kokoro/voices.rs`.
+const VOICES: [&str; 6] = ["af_heart", "am_michael", "bf_emma", "bm_george", "ef_dora", "zm_yunxi"];
+
 #[test]
-fn every_voice_speaks_and_none_like_another() {
+fn voices_speak_and_none_like_another() {
     let text = "Hello there, my friend.";
     let mut kokoro = kokoro();
-    let voices = kokoro.voices();
-    assert_eq!(voices.len(), 54);
+    assert_eq!(kokoro.voices().len(), 54);
     let mut takes: Vec<Vec<f32>> = Vec::new();
-    for voice in voices {
-        let request = SpeakRequest { voice: voice.name.clone(), ..request(text) };
+    for voice in VOICES {
+        let request = SpeakRequest { voice: voice.to_owned(), ..request(text) };
         let speech = kokoro.speak(&request, &NoControl).expect("it speaks");
         check(text, &speech);
         let power = speech.samples.iter().map(|s| s * s).sum::<f32>() / speech.samples.len() as f32;
-        assert!(power.sqrt() > 0.01, "{} is silent", voice.name);
-        assert!((0.6..4.0).contains(&seconds(&speech)), "{} takes {} s", voice.name, seconds(&speech));
-        assert!(!takes.contains(&speech.samples), "{} speaks like another", voice.name);
+        assert!(power.sqrt() > 0.01, "{voice} is silent");
+        assert!((0.6..4.0).contains(&seconds(&speech)), "{voice} takes {} s", seconds(&speech));
+        assert!(!takes.contains(&speech.samples), "{voice} speaks like another");
         takes.push(speech.samples);
     }
 }
@@ -138,9 +142,16 @@ fn speed_changes_the_length() {
 #[test]
 fn a_long_sentence_loses_no_word_and_gains_no_click() {
     let text = "the wide river runs past seven quiet towns and under many old stone bridges ".repeat(9);
-    let speech = say(text.trim());
+    let asked = AtomicUsize::new(0);
+    let count = |_: Progress| {
+        asked.fetch_add(1, Ordering::Relaxed);
+        Verdict::Continue
+    };
+    let speech = kokoro().speak(&request(text.trim()), &count).expect("it speaks");
     check(text.trim(), &speech);
     assert_eq!(speech.words.len(), 9 * 14);
+    // Before each of two lines that are read, before each of three runs, and at the end of either.
+    assert_eq!(asked.into_inner(), 7, "it can be cancelled within the sentence");
     for word in &speech.words {
         let length = word.end - word.start;
         assert!((0.03..1.5).contains(&length), "{word:?}");
@@ -232,24 +243,46 @@ impl Control for CancelAt {
 #[test]
 fn a_long_text_can_be_cancelled_between_sentences() {
     let control = CancelAt(2, Mutex::default());
-    let text = "Another short sentence. ".repeat(4000);
+    let text = "Another short sentence. ".repeat(1000);
     let error = kokoro().speak(&request(&text), &control).expect_err("it is cancelled");
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     let steps = control.1.into_inner().expect("no test panics with it");
-    assert!(steps.is_sorted_by_key(|p| p.done) && steps.len() < 40, "{steps:?}");
-    assert!(steps.iter().all(|p| p.total == Some(4000) && p.unit == "sentences"));
+    assert!(steps.is_sorted_by_key(|p| p.done), "{steps:?}");
+    assert_eq!(steps.iter().filter(|p| p.done > 0).count(), 2, "one before each sentence");
+    assert!(steps.iter().all(|p| p.total == Some(1000) && p.unit == "sentences"));
 }
 
 #[test]
-fn every_precision_tells_its_durations() {
-    for precision in ["fp16", "q8"] {
-        let path = file(&format!("kokoro-82m-{precision}/kokoro.onnx"));
-        let speech = open(&path, &file("kokoro-voices"))
-            .and_then(|mut kokoro| kokoro.speak(&request("Every word has its place."), &NoControl))
-            .expect("it speaks");
-        check("Every word has its place.", &speech);
-        assert!(speech.words.iter().all(|w| w.end > w.start));
+fn a_text_that_would_be_spoken_for_hours_is_refused_before_it_is_spoken() {
+    let refused = |text: &str, speed: f32| {
+        let request = SpeakRequest { speed, ..request(text) };
+        let error = kokoro().speak(&request, &NoControl).expect_err("it is refused");
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        error.to_string()
+    };
+    for text in ["7".repeat(60_000), format!("see {}", "1.".repeat(41)), "3,".repeat(20_000)] {
+        let said = refused(&text, 1.0);
+        assert!(said.contains("one word may have 40"), "{said}");
     }
+    let said = refused(&"9999 ".repeat(1800), 0.5);
+    assert!(said.contains("more than 75 minutes") && said.contains("0.5"), "{said}");
+}
+
+/// A protobuf field of bytes shorter than 128.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, u8::try_from(bytes.len()).expect("short")], bytes].concat()
+}
+
+/// An ONNX model that copies a float from one value to another (field numbers of `onnx.proto3`).
+fn identity(from: &str, to: &str) -> Vec<u8> {
+    let node = [field(1, from.as_bytes()), field(2, to.as_bytes()), field(4, b"Identity")].concat();
+    // TypeProto: tensor_type = 1, whose elem_type = 1 is FLOAT (1) and whose shape = 2 has one dim_value.
+    let shape = field(2, &field(1, &[1 << 3, 1]));
+    let kind = field(1, &[&[1 << 3, 1], shape.as_slice()].concat());
+    let input = [field(1, from.as_bytes()), field(2, &kind)].concat();
+    let graph = [field(1, &node), field(2, b"g"), field(11, &input)].concat();
+    // ir_version = 8, opset_import: version = 17.
+    [vec![1 << 3, 8], field(7, &graph), field(8, &[2 << 3, 17])].concat()
 }
 
 #[test]
@@ -265,8 +298,14 @@ fn missing_and_broken_files_are_named() {
     let garbage = scratch.path().join("garbage.onnx");
     std::fs::write(&garbage, b"no graph").expect("it is written");
     assert_eq!(kind(&garbage, &voices), ErrorKind::ModelCorrupt);
-    // A sound graph that is no Kokoro.
+    // A sound graph that is no Kokoro, and one that looks a little more like it.
     assert_eq!(kind(&file("g2p-en/oov.onnx"), &voices), ErrorKind::ModelCorrupt);
+    let other = scratch.path().join("other.onnx");
+    std::fs::write(&other, identity("x", "/encoder/Clip_output_0")).expect("it is written");
+    let error = open(&other, &voices).map(|_| ()).expect_err("it is refused");
+    assert_eq!(error.kind(), ErrorKind::ModelCorrupt);
+    let why = std::error::Error::source(&error).expect("it tells").to_string();
+    assert!(why.contains("no `input_ids`"), "{why}");
 
     std::fs::write(scratch.path().join("af_heart.bin"), [0; 100]).expect("it is written");
     let error = open(&model, scratch.path())

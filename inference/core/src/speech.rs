@@ -56,11 +56,12 @@ pub trait Speak: Send {
     /// Bytes that [`Speak::speak`] will need for `request`.
     fn footprint(&self, request: &SpeakRequest) -> Footprint;
 
-    /// Speaks the text. `control` is called once a sentence. The same request gives the same
-    /// samples on the same device.
+    /// Speaks the text. `control` is called before every run of the model, which speaks some sentences or
+    /// a part of one. The same request gives the same samples on the same device.
     ///
     /// # Errors
-    /// `InvalidRequest` for an empty text or a speed out of range, `UnknownModel` for a voice it
-    /// does not have (with the near matches), `Cancelled`, or `Engine`.
+    /// `InvalidRequest` for a text that is empty or longer than the engine takes, a number that nobody
+    /// could follow or a speed out of range, `UnknownModel` for a voice it does not have (with the near
+    /// matches), `OutOfMemory`, `Cancelled`, or `Engine`.
     fn speak(&mut self, request: &SpeakRequest, control: &dyn Control) -> Result<Speech>;
 }

@@ -1,9 +1,9 @@
 //! ONNX Runtime sessions for the voice and for its helper networks.
 
 use super::graph;
-use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::value::{Tensor, TensorRef};
+use ort::session::{RunOptions, Session};
+use ort::value::{Outlet, Tensor, TensorRef};
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use std::path::Path;
 
@@ -11,8 +11,16 @@ use std::path::Path;
 /// (`onnxruntime_session_options_config_keys.h`).
 const WEIGHTS_DIRECTORY: &str = "session.model_external_initializers_file_folder_path";
 
+/// What makes a run end with its memory given back to the system
+/// (`onnxruntime_run_options_config_keys.h`); others keep it for the next.
+const GIVE_BACK: (&str, &str) = ("memory.enable_memory_arena_shrinkage", "cpu:0");
+
 /// Numbers of a style vector.
 pub(super) const STYLE: usize = 256;
+
+/// What the graph takes and, beside the durations, answers.
+const INPUTS: [&str; 3] = ["input_ids", "style", "speed"];
+const WAVEFORM: &str = "waveform";
 
 /// What the model made of one run of symbols.
 pub(super) struct Spoken {
@@ -25,6 +33,8 @@ pub(super) struct Spoken {
 /// The acoustic model.
 pub(super) struct Acoustic {
     session: Session,
+    /// For the last run of a request.
+    last: RunOptions,
 }
 
 impl Acoustic {
@@ -34,30 +44,49 @@ impl Acoustic {
         if !path.is_file() {
             return Err(missing(path));
         }
-        let corrupt = |error: Box<dyn std::error::Error + Send + Sync>| {
+        let corrupt = || {
             let message =
                 format!("{} is no graph of Kokoro-82M; run `reelsmith models verify`", path.display());
-            InferenceError::new(ErrorKind::ModelCorrupt, message).with_source(error)
+            InferenceError::new(ErrorKind::ModelCorrupt, message)
         };
-        let model = graph::edited(path).map_err(|e| corrupt(e.into()))?;
+        let model = graph::edited(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::OutOfMemory => out_of_memory(error),
+            _ => corrupt().with_source(error),
+        })?;
         let directory = path.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
         let mut builder = builder(threads, &[(WEIGHTS_DIRECTORY, &directory)])?;
-        let session = builder.commit_from_memory(&model).map_err(|e| corrupt(e.into()))?;
-        Ok(Self { session })
+        let session = builder.commit_from_memory(&model).map_err(|error| explain(error, corrupt))?;
+        match lacking(&session) {
+            None => Ok(Self { session, last: last_run().map_err(failed)? }),
+            Some(name) => Err(corrupt().with_source(format!("it has no `{name}`"))),
+        }
     }
 
-    /// Speaks `symbols` (0 at both ends) in `style` at `speed`.
-    pub(super) fn run(&mut self, symbols: &[i64], style: &[f32], speed: f32) -> Result<Spoken> {
-        let outputs = self
-            .session
-            .run(ort::inputs![
-                "input_ids" => TensorRef::from_array_view(([1, symbols.len()], symbols)).map_err(failed)?,
-                "style" => TensorRef::from_array_view(([1, style.len()], style)).map_err(failed)?,
-                "speed" => Tensor::from_array(([1], vec![speed])).map_err(failed)?,
-            ])
-            .map_err(failed)?;
-        let (_, samples) = outputs["waveform"].try_extract_tensor::<f32>().map_err(failed)?;
-        let (_, frames) = outputs[graph::DURATIONS].try_extract_tensor::<i64>().map_err(failed)?;
+    /// Speaks `symbols` (0 at both ends) in `style` at `speed`; after the last run of a request only what
+    /// the model always holds stays allocated.
+    pub(super) fn run(
+        &mut self,
+        symbols: &[i64],
+        style: &[f32],
+        speed: f32,
+        is_last: bool,
+    ) -> Result<Spoken> {
+        let inputs = ort::inputs![
+            "input_ids" => TensorRef::from_array_view(([1, symbols.len()], symbols)).map_err(failed)?,
+            "style" => TensorRef::from_array_view(([1, style.len()], style)).map_err(failed)?,
+            "speed" => Tensor::from_array(([1], vec![speed])).map_err(failed)?,
+        ];
+        let outputs = match is_last {
+            true => self.session.run_with_options(inputs, &self.last),
+            false => self.session.run(inputs),
+        };
+        let outputs = outputs.map_err(failed)?;
+        let output = |name: &str| {
+            let absent = || InferenceError::new(ErrorKind::Engine, format!("the voice gave no `{name}`"));
+            outputs.get(name).ok_or_else(absent)
+        };
+        let (_, samples) = output(WAVEFORM)?.try_extract_tensor::<f32>().map_err(failed)?;
+        let (_, frames) = output(graph::DURATIONS)?.try_extract_tensor::<i64>().map_err(failed)?;
         let durations: Vec<usize> =
             frames.iter().map(|f| usize::try_from(*f).unwrap_or(0) * graph::FRAME_SAMPLES).collect();
         if durations.len() != symbols.len() || durations.iter().sum::<usize>() != samples.len() {
@@ -70,12 +99,33 @@ impl Acoustic {
     }
 }
 
+fn last_run() -> ort::Result<RunOptions> {
+    let mut options = RunOptions::new()?;
+    options.set(GIVE_BACK.0, GIVE_BACK.1)?;
+    Ok(options)
+}
+
+/// The first input or output that the engine needs and the graph lacks.
+fn lacking(session: &Session) -> Option<&'static str> {
+    let has = |outlets: &[Outlet], name: &str| outlets.iter().any(|outlet| outlet.name() == name);
+    let inputs = INPUTS.into_iter().find(|name| !has(session.inputs(), name));
+    inputs.or_else(|| [WAVEFORM, graph::DURATIONS].into_iter().find(|name| !has(session.outputs(), name)))
+}
+
 /// A session of one thread for a small network.
 pub(crate) fn small(path: &Path) -> Result<Session> {
     if !path.is_file() {
         return Err(missing(path));
     }
-    builder(1, &[])?.commit_from_file(path).map_err(|e| unreadable(path, e))
+    builder(1, &[])?.commit_from_file(path).map_err(|error| {
+        explain(error, || {
+            let message = format!(
+                "ONNX Runtime cannot read {}; check it with `reelsmith models verify`",
+                path.display()
+            );
+            InferenceError::new(ErrorKind::ModelCorrupt, message)
+        })
+    })
 }
 
 fn builder(threads: usize, settings: &[(&str, &str)]) -> Result<SessionBuilder> {
@@ -97,12 +147,52 @@ fn missing(path: &Path) -> InferenceError {
     InferenceError::new(ErrorKind::ModelMissing, message)
 }
 
-fn unreadable(path: &Path, error: ort::Error) -> InferenceError {
-    let message =
-        format!("ONNX Runtime cannot read {}; check it with `reelsmith models verify`", path.display());
-    InferenceError::new(ErrorKind::ModelCorrupt, message).with_source(error)
+fn failed(error: ort::Error) -> InferenceError {
+    explain(error, || InferenceError::new(ErrorKind::Engine, "ONNX Runtime failed while speaking"))
 }
 
-fn failed(error: ort::Error) -> InferenceError {
-    InferenceError::new(ErrorKind::Engine, "ONNX Runtime failed while speaking").with_source(error)
+/// What an error of ONNX Runtime means: memory that it could not get, or else what `otherwise` says.
+pub(crate) fn explain(error: ort::Error, otherwise: impl FnOnce() -> InferenceError) -> InferenceError {
+    if tells_of_memory(error.message()) { out_of_memory(error) } else { otherwise().with_source(error) }
+}
+
+fn out_of_memory(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> InferenceError {
+    let message =
+        "this machine has not the memory for the voice; end other programs, or choose a smaller model";
+    InferenceError::new(ErrorKind::OutOfMemory, message).with_source(error)
+}
+
+/// ONNX Runtime has no error code for it: allocation fails with one of these texts (`bfc_arena.cc`,
+/// `allocator.cc`), with C++'s `bad_alloc`, or with the system's ENOMEM where a file is mapped.
+fn tells_of_memory(message: &str) -> bool {
+    const FORMS: [&str; 5] = [
+        "Failed to allocate memory",
+        "bad_alloc",
+        "Cannot allocate memory",
+        "is smaller than requested bytes",
+        "bad allocation",
+    ];
+    FORMS.iter().any(|form| message.contains(form))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_of_memory_are_taken_for_such() {
+        for message in [
+            "Non-zero status code returned while running Conv node. Status Message: \
+             bfc_arena.cc:359 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool) \
+             Failed to allocate memory for requested buffer of size 71303168",
+            "bfc_arena.cc Available memory of 100 is smaller than requested bytes of 4096",
+            "Exception during initialization: std::bad_alloc",
+            "mmap file \"kokoro.onnx\" failed: Cannot allocate memory",
+        ] {
+            assert!(tells_of_memory(message), "{message}");
+        }
+        for message in ["Invalid rank for input: style", "Load model failed: Protobuf parsing failed."] {
+            assert!(!tells_of_memory(message), "{message}");
+        }
+    }
 }

@@ -111,3 +111,25 @@ pub fn language(voice: &str) -> &'static str {
         _ => "en-US",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_voices_are_there_and_whole() {
+        let directory = crate::fetched::file("kokoro-voices");
+        let mut voices = Voices::open(&directory).expect("they are listed");
+        let names: Vec<String> = voices.list().into_iter().map(|voice| voice.name).collect();
+        assert!(names.len() == 54 && names.is_sorted());
+        let mut styles: Vec<Vec<f32>> = Vec::new();
+        for name in &names {
+            for symbols in [1, ROWS] {
+                let style = voices.style(name, symbols).expect("it is read");
+                assert_eq!(style.len(), STYLE);
+                assert!(!styles.iter().any(|other| other == style), "{name} has another's style");
+                styles.push(style.to_vec());
+            }
+        }
+    }
+}

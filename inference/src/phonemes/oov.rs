@@ -79,7 +79,9 @@ impl OovNet {
 }
 
 fn failed(error: ort::Error) -> InferenceError {
-    InferenceError::new(ErrorKind::Engine, "the pronunciation network failed on a word").with_source(error)
+    crate::kokoro::session::explain(error, || {
+        InferenceError::new(ErrorKind::Engine, "the pronunciation network failed on a word")
+    })
 }
 
 fn read_alphabet(path: &Path) -> Result<Alphabet> {
