@@ -7,11 +7,13 @@
 //! The same request gives the same samples on the same machine with the same number of threads. Another
 //! number of threads splits sums differently, which may change the last bits.
 
+mod fuse;
 mod graph;
 mod join;
 mod memory;
 mod runs;
 pub(crate) mod session;
+mod snake;
 mod timing;
 mod voices;
 mod wire;

@@ -1,12 +1,15 @@
 //! The published graph, edited in memory on its way to ONNX Runtime; the file stays as it is.
 //!
-//! Two edits. The phoneme durations become a second output, so that word times come with the sound. And
+//! Three edits. The phoneme durations become a second output, so that word times come with the sound. And
 //! the weights stay where they are: each large tensor's bytes are replaced by their place in the file
 //! (ONNX external data: location, offset, length), so that what ONNX Runtime parses is 1 MB in place of
 //! 325, and the weights are mapped from the file, not copied (peak while loading fp32: 0.2 GB in place
-//! of 1.0 GB). Field numbers are those of `onnx.proto3` (ONNX 1.16).
+//! of 1.0 GB). And the decoder's activation becomes one operator ([`super::fuse`]). Field numbers are those of `onnx.proto3` (ONNX 1.16).
 
-use super::wire::{Field, copy, delimited, fields, number};
+use super::fuse::{Constant, Node, fused};
+use super::snake;
+use super::wire::{Field, copy, delimited, fields, number, packed};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
@@ -25,14 +28,19 @@ pub(super) const FRAME_SAMPLES: usize = 600;
 const LEAST_BYTES: u64 = 1024;
 
 const MODEL_GRAPH: u64 = 7;
+const MODEL_OPSET: u64 = 8;
 const GRAPH_NODE: u64 = 1;
 const GRAPH_INITIALIZER: u64 = 5;
 const GRAPH_OUTPUT: u64 = 12;
+const TENSOR_DIMS: u64 = 1;
+const TENSOR_DATA_TYPE: u64 = 2;
+const TENSOR_NAME: u64 = 8;
 const TENSOR_RAW_DATA: u64 = 9;
 const TENSOR_EXTERNAL_DATA: u64 = 13;
 const TENSOR_DATA_LOCATION: u64 = 14;
-/// `TensorProto.DataLocation.EXTERNAL`, `TensorProto.DataType.INT64`, `AttributeProto.AttributeType.INT`.
+/// `TensorProto.DataLocation.EXTERNAL`, `TensorProto.DataType.FLOAT` and `INT64`, `AttributeProto.AttributeType.INT`.
 const EXTERNAL: u64 = 1;
+const FLOAT: u64 = 1;
 const INT64: u64 = 7;
 const ATTRIBUTE_INT: u64 = 2;
 
@@ -49,27 +57,67 @@ pub(super) fn edited(path: &Path) -> io::Result<Vec<u8>> {
     let mut model = Vec::new();
     for field in fields(&mut file, 0, length)? {
         if field.number == MODEL_GRAPH && field.is_delimited {
-            let mut graph = without_weights(&mut file, field, location)?;
+            let mut graph = edited_graph(&mut file, field, location)?;
             graph.extend(durations_output());
             model.extend(delimited(MODEL_GRAPH, &graph));
         } else {
             copy(&mut file, field.start, field.end, &mut model)?;
         }
     }
+    // OperatorSetIdProto: domain = 1, version = 2.
+    let domain = [delimited(1, snake::DOMAIN.as_bytes()), number(2, 1)].concat();
+    model.extend(delimited(MODEL_OPSET, &domain));
     Ok(model)
 }
 
-/// A `GraphProto` whose large initialisers refer to the file.
-fn without_weights(file: &mut BufReader<File>, graph: Field, location: &str) -> io::Result<Vec<u8>> {
-    let mut out = Vec::new();
+/// A `GraphProto` whose large initialisers refer to the file, and whose nodes are fused.
+fn edited_graph(file: &mut BufReader<File>, graph: Field, location: &str) -> io::Result<Vec<u8>> {
+    let (mut out, mut nodes, mut constants) = (Vec::new(), Vec::new(), HashMap::new());
     for field in fields(file, graph.payload, graph.end)? {
-        if field.number == GRAPH_INITIALIZER && field.is_delimited {
-            out.extend(delimited(GRAPH_INITIALIZER, &tensor(file, field, location)?));
-        } else {
-            copy(file, field.start, field.end, &mut out)?;
+        match field.number {
+            GRAPH_NODE => {
+                let mut bytes = Vec::new();
+                copy(file, field.payload, field.end, &mut bytes)?;
+                nodes.push(Node::parse(bytes)?);
+            }
+            // Our operator reads them as f32 slices, which the file does not align.
+            GRAPH_INITIALIZER if let Some(found) = constant(file, field)? => {
+                constants.extend([found]);
+                copy(file, field.start, field.end, &mut out)?;
+            }
+            GRAPH_INITIALIZER => {
+                out.extend(delimited(GRAPH_INITIALIZER, &tensor(file, field, location)?));
+            }
+            _ => copy(file, field.start, field.end, &mut out)?,
         }
     }
+    for node in fused(nodes, &constants) {
+        out.extend(delimited(GRAPH_NODE, &node.into_bytes()));
+    }
     Ok(out)
+}
+
+/// The name of a `TensorProto` and what fusing needs to know of it, if it is one of those.
+fn constant(file: &mut BufReader<File>, tensor: Field) -> io::Result<Option<(String, Constant)>> {
+    let (mut dims, mut name, mut data, mut kind) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    for field in fields(file, tensor.payload, tensor.end)? {
+        match field.number {
+            TENSOR_DIMS if field.is_delimited => dims.extend(packed(file, field.payload, field.end)?),
+            TENSOR_DIMS => dims.push(field.value),
+            TENSOR_DATA_TYPE => kind = field.value,
+            TENSOR_NAME => copy(file, field.payload, field.end, &mut name)?,
+            TENSOR_RAW_DATA if field.end - field.payload == 4 => {
+                copy(file, field.payload, field.end, &mut data)?;
+            }
+            _ => {}
+        }
+    }
+    let constant = match dims.as_slice() {
+        [1, _, 1] if kind == FLOAT => Some(Constant::Channels),
+        [] if kind == FLOAT && data == 2f32.to_le_bytes() => Some(Constant::Two),
+        _ => None,
+    };
+    Ok(constant.zip(String::from_utf8(name).ok()).map(|(constant, name)| (name, constant)))
 }
 
 /// A `TensorProto`, its raw data by reference if there is much of it.
@@ -121,7 +169,7 @@ mod tests {
             let tensor = [delimited(8, name), delimited(TENSOR_RAW_DATA, bytes)].concat();
             delimited(GRAPH_INITIALIZER, &tensor)
         };
-        let node = delimited(GRAPH_NODE, b"n");
+        let node = delimited(GRAPH_NODE, &delimited(4, b"Relu"));
         let graph = [node, tensor(b"small", &[1; 8]), tensor(b"large", &[7; 5000])].concat();
         [number(1, 9), delimited(MODEL_GRAPH, &graph)].concat()
     }

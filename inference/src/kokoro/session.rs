@@ -1,6 +1,6 @@
 //! ONNX Runtime sessions for the voice and for its helper networks.
 
-use super::graph;
+use super::{graph, snake};
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{RunOptions, Session};
 use ort::value::{Outlet, Tensor, TensorRef};
@@ -54,8 +54,12 @@ impl Acoustic {
             _ => corrupt().with_source(error),
         })?;
         let directory = path.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
-        let mut builder = builder(threads, &[(WEIGHTS_DIRECTORY, &directory)])?;
-        let session = builder.commit_from_memory(&model).map_err(|error| explain(error, corrupt))?;
+        let builder = builder(threads, &[(WEIGHTS_DIRECTORY, &directory)])?;
+        let with_snake = || -> ort::Result<SessionBuilder> { Ok(builder.with_operators(snake::domain()?)?) };
+        let session = with_snake()
+            .map_err(failed)?
+            .commit_from_memory(&model)
+            .map_err(|error| explain(error, corrupt))?;
         match lacking(&session) {
             None => Ok(Self { session, last: last_run().map_err(failed)? }),
             Some(name) => Err(corrupt().with_source(format!("it has no `{name}`"))),
@@ -178,6 +182,33 @@ fn tells_of_memory(message: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fetched::file;
+
+    /// Both speak the same symbols on real weights: what the edit changes is where the weights lie, what else is
+    /// answered, and how the activation is computed.
+    #[test]
+    fn the_edited_graph_speaks_as_the_published_one() {
+        crate::runtime::load_onnxruntime(&file("onnxruntime/libonnxruntime.so")).unwrap();
+        let path = file("kokoro-82m-fp32/kokoro.onnx");
+        let mut published = builder(2, &[]).unwrap().commit_from_file(&path).unwrap();
+        let mut voices = super::super::voices::Voices::open(&file("kokoro-voices")).unwrap();
+        let symbols: Vec<i64> = [0, 50, 83, 54, 156, 57, 135, 3, 16, 65, 156, 87, 158, 54, 46, 4, 0].to_vec();
+        let style = voices.style("af_heart", symbols.len() - 2).unwrap();
+        let spoken = Acoustic::open(&path, 2).unwrap().run(&symbols, style, 1.0, true).unwrap();
+        let inputs = ort::inputs![
+            "input_ids" => TensorRef::from_array_view(([1, symbols.len()], &symbols[..])).unwrap(),
+            "style" => TensorRef::from_array_view(([1, STYLE], style)).unwrap(),
+            "speed" => Tensor::from_array(([1], vec![1f32])).unwrap(),
+        ];
+        let outputs = published.run(inputs).unwrap();
+        let (_, wanted) = outputs[WAVEFORM].try_extract_tensor::<f32>().unwrap();
+        assert_eq!(spoken.samples.len(), wanted.len());
+        let energy =
+            |samples: &mut dyn Iterator<Item = f32>| samples.map(|s| f64::from(s).powi(2)).sum::<f64>();
+        let difference = energy(&mut spoken.samples.iter().zip(wanted).map(|(a, b)| a - b));
+        let ratio = 10.0 * (energy(&mut wanted.iter().copied()) / difference).log10();
+        assert!(ratio > 60.0, "{ratio} dB");
+    }
 
     #[test]
     fn only_errors_of_memory_are_taken_for_such() {

@@ -14,6 +14,8 @@ pub(super) struct Field {
     /// Where the next field begins.
     pub(super) end: u64,
     pub(super) is_delimited: bool,
+    /// What a field that carries a number carries; 0 for others.
+    pub(super) value: u64,
 }
 
 /// The fields of the message that lies in `start..end` of `file`; payloads are skipped over.
@@ -27,8 +29,13 @@ pub(super) fn fields<F: BufRead + Seek>(file: &mut F, start: u64, end: u64) -> i
         file.seek(io::SeekFrom::Start(at))?;
         let (key, taken) = varint(file)?;
         let mut payload = at + taken;
+        let mut value = 0;
         let length = match key & 7 {
-            0 => varint(file)?.1,
+            0 => {
+                let (read, taken) = varint(file)?;
+                value = read;
+                taken
+            }
             1 => 8,
             2 => {
                 let (length, taken) = varint(file)?;
@@ -40,7 +47,8 @@ pub(super) fn fields<F: BufRead + Seek>(file: &mut F, start: u64, end: u64) -> i
         };
         let next = payload.checked_add(length).filter(|next| *next <= end);
         let next = next.ok_or_else(|| invalid(format!("the field at byte {at} is cut off")))?;
-        fields.push(Field { number: key >> 3, start: at, payload, end: next, is_delimited: key & 7 == 2 });
+        let is_delimited = key & 7 == 2;
+        fields.push(Field { number: key >> 3, start: at, payload, end: next, is_delimited, value });
         at = next;
     }
     Ok(fields)
@@ -56,6 +64,25 @@ pub(super) fn copy<F: BufRead + Seek>(
     file.seek(io::SeekFrom::Start(start))?;
     let copied = io::copy(&mut io::Read::take(file, end - start), out)?;
     if copied == end - start { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// The numbers of a packed field, which lie in `start..end` of `file`.
+///
+/// # Errors
+/// `InvalidData` if one is too long or goes beyond the field, and whatever the file answers.
+pub(super) fn packed<F: BufRead + Seek>(file: &mut F, start: u64, end: u64) -> io::Result<Vec<u64>> {
+    file.seek(io::SeekFrom::Start(start))?;
+    let (mut numbers, mut at) = (Vec::new(), start);
+    while at < end {
+        let (value, taken) = varint(file)?;
+        numbers.push(value);
+        at += taken;
+    }
+    if at == end {
+        Ok(numbers)
+    } else {
+        Err(invalid(format!("the numbers at byte {start} go beyond their field")))
+    }
 }
 
 /// A length-delimited field.
