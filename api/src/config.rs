@@ -39,6 +39,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Model files, shared by everything that uses them.
     pub models_dir: PathBuf,
+    /// What encodes videos.
+    pub video_encoder: VideoEncoder,
     /// The model that speaks; the catalogue decides whether there is one of that name.
     pub voice_model: String,
     /// Refuse models whose licence forbids commercial use.
@@ -157,6 +159,15 @@ pub struct Server {
     pub assets_dir: Option<PathBuf>,
 }
 
+/// What encodes videos.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VideoEncoder {
+    /// libx264, whose bytes are the same on every machine with the same libx264.
+    X264,
+    /// NVENC where it works, else libx264.
+    Auto,
+}
+
 /// Form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -224,6 +235,9 @@ impl Config {
                 ".cache",
                 "reelsmith/models",
             )?,
+            video_encoder: layers
+                .choice("video_encoder", &[("x264", VideoEncoder::X264), ("auto", VideoEncoder::Auto)])?
+                .unwrap_or(VideoEncoder::X264),
             voice_model: layers.text("voice_model").unwrap_or_else(|| DEFAULT_VOICE_MODEL.into()),
             commercial_use: layers.boolean("commercial_use")?.unwrap_or(false),
             hub: hub(layers, variable)?,

@@ -1,7 +1,7 @@
 //! The parts, wired: stores, device, models, tools and the runner over them, as one owner of the data
 //! directory.
 
-use crate::config::{BlobSettings, Config};
+use crate::config::{BlobSettings, Config, VideoEncoder};
 use crate::exit::{Failure, Outcome, blocking};
 use crate::library::{Library, store_failure};
 use crate::lock::{Attempt, FolderLock, Owner};
@@ -9,6 +9,7 @@ use crate::metrics::DeviceView;
 use reelsmith_inference::engine::LocalEngine;
 use reelsmith_inference::runtime::load_onnxruntime;
 use reelsmith_inference_core::ModelId;
+use reelsmith_media::encode::Encoder;
 use reelsmith_media::ffmpeg::Ffmpeg;
 use reelsmith_pipelines::faults::Faults;
 use reelsmith_pipelines::{
@@ -72,6 +73,14 @@ pub async fn locate_ffmpeg(config: &Config) -> Outcome<Ffmpeg> {
     blocking(move || Ffmpeg::locate(ffmpeg.as_deref(), ffprobe.as_deref()).map_err(Failure::failed)).await
 }
 
+/// The encoder to use.
+async fn encoder(config: &Config, ffmpeg: Ffmpeg) -> Outcome<Encoder> {
+    match config.video_encoder {
+        VideoEncoder::X264 => Ok(Encoder::X264),
+        VideoEncoder::Auto => blocking(move || Ok(Encoder::choose(&ffmpeg))).await,
+    }
+}
+
 impl House {
     /// Opens everything. The models must be here.
     ///
@@ -89,6 +98,7 @@ impl House {
             blobs: blobs.clone(),
             scheduler: scheduler.clone(),
             ffmpeg: ffmpeg.clone(),
+            encoder: encoder(config, ffmpeg.clone()).await?,
             fonts,
             presets: presets(config)?,
             speaker: speaker(&library),

@@ -13,6 +13,7 @@ use crate::workflows::short::{KIND, ShortWorkflow};
 use futures::Stream;
 use reelsmith_inference_core::ModelId;
 use reelsmith_inference_core::speech::Voice;
+use reelsmith_media::encode::Encoder;
 use reelsmith_media::ffmpeg::Ffmpeg;
 use reelsmith_scheduler::Scheduler;
 use reelsmith_storage::{Artifact, Blobs, Job, JobState, Jobs};
@@ -51,6 +52,8 @@ pub struct Parts {
     pub scheduler: Scheduler,
     /// ffmpeg and ffprobe.
     pub ffmpeg: Ffmpeg,
+    /// What encodes videos.
+    pub encoder: Encoder,
     /// Font files, in order of preference.
     pub fonts: Vec<PathBuf>,
     /// The presets there are.

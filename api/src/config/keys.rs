@@ -68,6 +68,7 @@ pub const KEYS: &[Key] = &[
     key("tools.ffprobe", "from PATH", "the ffprobe program"),
     key("tools.npm", "from PATH", "the npm program, which fetches from the npm registry"),
     key("tools.pip", "from PATH", "the pip program, which fetches from the Python index"),
+    key("video_encoder", "x264", "x264, or auto: NVENC where it encodes a few frames on trial, else x264"),
     key("voice_model", "kokoro-82m-fp32", "model that speaks, from `reelsmith models list`"),
 ];
 

@@ -48,7 +48,7 @@ pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> 
     let (files, mut inputs) = stills(short, context).await?;
     inputs.extend([sound_artifact.clone(), cues_artifact.clone()]);
     let out = context.dir().join("video.mp4");
-    let settings = settings(short);
+    let settings = settings(short, parts.encoder);
     let parameters = json!({
         "preset": short.preset.name, "preset_version": short.preset.version, "seed": short.seed,
         "settings": format!("{settings:?}"), "crossfade_s": short.preset.video.crossfade_s,
@@ -86,7 +86,7 @@ async fn stills(short: &Short, context: &StepContext) -> Result<(Vec<PathBuf>, V
     Ok((files, artifacts))
 }
 
-fn settings(short: &Short) -> VideoSettings {
+fn settings(short: &Short, encoder: Encoder) -> VideoSettings {
     let rules = &short.preset.video;
     VideoSettings {
         width: rules.width,
@@ -94,7 +94,7 @@ fn settings(short: &Short) -> VideoSettings {
         fps: rules.fps,
         bitrate_bps: rules.bitrate_bps,
         preset: rules.encoder_speed.clone(),
-        encoder: Encoder::X264,
+        encoder,
         // As many as x264 likes: its threads are those of another process, which `device.threads` does
         // not count, and the number is part of what decides the bytes.
         threads: 0,

@@ -5,6 +5,7 @@ use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, SpokenWord, 
 use reelsmith_inference_core::{
     Control, Engine, Footprint, InferenceError, ModelId, Progress, Resident, Result, Verdict,
 };
+use reelsmith_media::encode::Encoder;
 use reelsmith_media::ffmpeg::Ffmpeg;
 use reelsmith_pipelines::faults::{FaultPoint, Faults, Moment};
 use reelsmith_pipelines::report::{FileFact, ModelFact};
@@ -91,6 +92,7 @@ impl Desk {
             blobs: self.blobs().await,
             scheduler: Scheduler::start(DeviceConfig::new("cpu", 1 << 30), Box::new(Humming))
                 .expect("starts"),
+            encoder: Encoder::X264,
             fonts: font_files(),
             presets: Presets::load(Some(&self.dir.join("presets"))).expect("presets"),
             speaker: Speaker {
