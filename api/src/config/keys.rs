@@ -29,7 +29,11 @@ pub const KEYS: &[Key] = &[
     key("data_dir", "$XDG_DATA_HOME/reelsmith", "jobs, artifacts and scratch files"),
     key("device.memory", "half of the memory", "256MiB to 1024GiB: bytes that models may take together"),
     key("device.queue", "256", "1 to 10000: requests that may wait for the device"),
-    key("device.threads", "the CPU cores", "1 to 256: threads that models compute with; x264 takes as many as it likes"),
+    key(
+        "device.threads",
+        "the CPU cores",
+        "1 to 256: threads that models compute with; x264 takes as many as it likes",
+    ),
     key("hub.endpoint", "HF_ENDPOINT, else https://huggingface.co", "address of the model hub"),
     key("hub.offline", "false", "true or false: never fetch anything"),
     key("jobs.queue", "1000", "1 to 100000: unfinished jobs before new ones are refused with 429"),
