@@ -11,7 +11,7 @@ use std::f32::consts::TAU;
 pub(crate) fn dial(art: &mut Art) {
     art.sky(0.0);
     let (cx, cy) = art.focus;
-    let (u, r) = (art.u, 330.0 * art.u);
+    let (u, r) = (art.u, 285.0 * art.u);
     let (spark, accent, second) =
         (art.palette.spark(), art.palette.accent.linear(), art.palette.accent2.linear());
     let glow = if art.palette.is_dark() { 1.0 } else { 0.0 };
