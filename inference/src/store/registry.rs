@@ -80,6 +80,8 @@ impl Registry {
         match self {
             Self::Npm => {
                 add(&["--ignore-scripts", "--loglevel=error", "--no-update-notifier"]);
+                // npm's own waits, 10 and then 60 s for each package, are minutes where there is no network.
+                add(&["--fetch-retries=3", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]);
                 line.extend(["--cache".into(), dir.join("cache").into()]);
                 line.extend(["--pack-destination".into(), dir.into()]);
             }
