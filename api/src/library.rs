@@ -73,7 +73,7 @@ impl Library {
     pub fn find(&self, name: &str) -> Outcome<&Model> {
         self.catalogue().get(&ModelId(name.to_owned())).map_err(|_| {
             let near = did_you_mean(name, self.catalogue().iter().map(|model| model.id.0.as_str()));
-            Failure::usage(format!("there is no model {name}{near}; `reelsmith models list` shows all"))
+            Failure::usage(format!("there is no model {name}{near} (`reelsmith models list` shows all)"))
         })
     }
 

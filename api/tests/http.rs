@@ -318,6 +318,21 @@ async fn a_damaged_picture_is_told_without_the_folder_it_lies_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_time_is_written_as_rfc_3339() {
+    let served = Served::start(&[]).await;
+    let path = served.finished_job(b"bytes").await;
+    let job = path.split("/artifacts").next().expect("the job's path");
+    let body = axum::body::to_bytes(served.get(job).await.into_body(), 1 << 20).await.expect("body");
+    let job: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+    for at in [&job["created"], &job["updated"], &job["steps"][0]["finished"]] {
+        let text = at.as_str().unwrap_or_else(|| panic!("{at} in {job}"));
+        let format = &time::format_description::well_known::Rfc3339;
+        assert!(time::OffsetDateTime::parse(text, format).is_ok(), "{text}");
+    }
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_keeps_its_place_to_its_last_byte_and_a_stream_does_not() {
     let served = Served::start(&[("REELSMITH_SERVER_MAX_REQUESTS", "1")]).await;
     let content = vec![7; 3 << 20];

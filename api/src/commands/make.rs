@@ -110,7 +110,7 @@ fn check_names(document: &Document, args: &Args, library: &Library, presets: &Pr
     let near = did_you_mean(voice, voices.iter().map(|known| known.name.as_str()));
     let message = format!("there is no voice {voice}{near}");
     Err(Failure::usage(match args.voice {
-        Some(_) => format!("{message}; `reelsmith voices list` shows all"),
+        Some(_) => format!("{message} (`reelsmith voices list` shows all)"),
         None => document.error(Field::Voice, message, "one of `reelsmith voices list`").to_string(),
     }))
 }

@@ -191,7 +191,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, Params(id): Params<String>
     let steps = app.house.jobs.steps(&job.id).await?;
     let steps: Vec<Value> = steps
         .iter()
-        .map(|step| json!({"name": step.name, "seconds": step.seconds, "finished": step.finished}))
+        .map(|step| json!({"name": step.name, "seconds": step.seconds, "finished": written(step.finished)}))
         .collect();
     let mut body = shown(&app, &job);
     body["spec"] = job.spec;
@@ -218,16 +218,18 @@ pub(super) async fn find(app: &App, id: &str) -> ApiResult<Job> {
     app.house.jobs.get(id).await?.ok_or_else(unknown)
 }
 
+/// A moment as RFC 3339 writes it.
+fn written(time: time::OffsetDateTime) -> String {
+    time.format(&time::format_description::well_known::Rfc3339).unwrap_or_default()
+}
+
 /// A job as the API shows it.
 fn shown(app: &App, job: &Job) -> Value {
-    let at = |time: time::OffsetDateTime| {
-        time.format(&time::format_description::well_known::Rfc3339).unwrap_or_default()
-    };
     let base = format!("/api/v1/jobs/{}", job.id);
     let error = job.error.as_deref().map(|error| app.private.hide(error));
     json!({
         "id": job.id, "kind": job.kind, "title": job.spec.get("title"), "state": job.state, "error": error,
-        "created": at(job.created), "updated": at(job.updated),
+        "created": written(job.created), "updated": written(job.updated),
         "links": {"self": base, "events": format!("{base}/events"), "artifacts": format!("{base}/artifacts")},
     })
 }

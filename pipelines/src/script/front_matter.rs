@@ -47,7 +47,7 @@ pub(super) fn read(
     if !has_content {
         return Ok(());
     }
-    let expected = "settings, one a line, as `name: value`";
+    let expected = "settings, one a line, as `name: value`; a value with a colon or a `#` stands in quotes";
     let root = node::read(source, range, expected)?;
     match &root.value {
         Value::Null => Ok(()),
