@@ -24,6 +24,9 @@ pub enum Verdict {
 pub trait Control: Send + Sync {
     /// Takes note of `progress` and answers how to go on.
     fn step(&self, progress: Progress) -> Verdict;
+
+    /// Is shown what a picture looks like so far, where the request asked for it.
+    fn preview(&self, _image: crate::image::Image) {}
 }
 
 /// Lets everything run to its end and reports to nobody.
