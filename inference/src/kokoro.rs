@@ -16,7 +16,6 @@ pub(crate) mod session;
 mod snake;
 mod timing;
 mod voices;
-mod wire;
 
 use crate::phonemes::{Accent, Document, Phonemizer, Symbol};
 use reelsmith_inference_core::catalogue::Memory;

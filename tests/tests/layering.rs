@@ -22,7 +22,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("reelsmith-media", &[]),
     ("reelsmith-scheduler", &["reelsmith-inference-core"]),
-    ("reelsmith-inference", &["reelsmith-inference-core"]),
+    ("reelsmith-inference", &["reelsmith-graph", "reelsmith-inference-core"]),
+    ("reelsmith-graph", &["reelsmith-inference-core"]),
     ("reelsmith-inference-core", &[]),
     ("reelsmith-storage", &[]),
 ];

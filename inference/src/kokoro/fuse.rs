@@ -1,7 +1,7 @@
 //! Finds the nodes that spell Snake in a graph and puts one node of [`super::snake`] in their place.
 
 use super::snake;
-use super::wire::{delimited, fields};
+use reelsmith_graph::wire::{delimited, fields};
 use std::collections::HashMap;
 use std::io::{self, Cursor};
 

@@ -8,7 +8,7 @@
 
 use super::fuse::{Constant, Node, fused};
 use super::snake;
-use super::wire::{Field, copy, delimited, fields, number, packed};
+use reelsmith_graph::wire::{Field, copy, delimited, fields, number, packed};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader};

@@ -1,28 +1,30 @@
-//! As much of the protobuf wire format as the graph's edit needs: fields read from a file one after the
-//! other without their payloads, and length-delimited fields written.
+//! As much of the protobuf wire format as ONNX graphs need (protobuf.dev, "Encoding"): fields read from a
+//! file one after the other without their payloads, and fields written.
 
 use std::io::{self, BufRead, Seek};
 
 /// One field of a message in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Field {
-    pub(super) number: u64,
+pub struct Field {
+    /// Its number in the `.proto` file.
+    pub number: u64,
     /// Where the field begins, at its key.
-    pub(super) start: u64,
+    pub start: u64,
     /// Where what it carries begins: after the key, and after the length of a length-delimited field.
-    pub(super) payload: u64,
+    pub payload: u64,
     /// Where the next field begins.
-    pub(super) end: u64,
-    pub(super) is_delimited: bool,
+    pub end: u64,
+    /// Whether it has a length: a message, a string, bytes or packed numbers.
+    pub is_delimited: bool,
     /// What a field that carries a number carries; 0 for others.
-    pub(super) value: u64,
+    pub value: u64,
 }
 
 /// The fields of the message that lies in `start..end` of `file`; payloads are skipped over.
 ///
 /// # Errors
 /// `InvalidData` for bytes that are no message, and whatever the file answers.
-pub(super) fn fields<F: BufRead + Seek>(file: &mut F, start: u64, end: u64) -> io::Result<Vec<Field>> {
+pub fn fields<F: BufRead + Seek>(file: &mut F, start: u64, end: u64) -> io::Result<Vec<Field>> {
     let mut fields = Vec::new();
     let mut at = start;
     while at < end {
@@ -55,7 +57,10 @@ pub(super) fn fields<F: BufRead + Seek>(file: &mut F, start: u64, end: u64) -> i
 }
 
 /// Appends bytes `start..end` of `file` to `out`.
-pub(super) fn copy<F: BufRead + Seek>(
+///
+/// # Errors
+/// `UnexpectedEof` if there are fewer, and whatever the file answers.
+pub fn copy<F: BufRead + Seek>(
     file: &mut F,
     start: u64,
     end: u64,
@@ -70,7 +75,7 @@ pub(super) fn copy<F: BufRead + Seek>(
 ///
 /// # Errors
 /// `InvalidData` if one is too long or goes beyond the field, and whatever the file answers.
-pub(super) fn packed<F: BufRead + Seek>(file: &mut F, start: u64, end: u64) -> io::Result<Vec<u64>> {
+pub fn packed<F: BufRead + Seek>(file: &mut F, start: u64, end: u64) -> io::Result<Vec<u64>> {
     file.seek(io::SeekFrom::Start(start))?;
     let (mut numbers, mut at) = (Vec::new(), start);
     while at < end {
@@ -86,7 +91,7 @@ pub(super) fn packed<F: BufRead + Seek>(file: &mut F, start: u64, end: u64) -> i
 }
 
 /// A length-delimited field.
-pub(super) fn delimited(number: u64, payload: &[u8]) -> Vec<u8> {
+pub fn delimited(number: u64, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(payload.len() + 12);
     push_varint(number << 3 | 2, &mut bytes);
     push_varint(payload.len() as u64, &mut bytes);
@@ -95,11 +100,26 @@ pub(super) fn delimited(number: u64, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A field that carries a number.
-pub(super) fn number(number: u64, value: u64) -> Vec<u8> {
+pub fn number(number: u64, value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     push_varint(number << 3, &mut bytes);
     push_varint(value, &mut bytes);
     bytes
+}
+
+/// A field that carries a 32-bit float.
+pub fn float(number: u64, value: f32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    push_varint(number << 3 | 5, &mut bytes);
+    bytes.extend_from_slice(&value.to_le_bytes());
+    bytes
+}
+
+/// A field of packed whole numbers; negative ones are two's complement.
+pub fn packed_numbers(number: u64, values: &[i64]) -> Vec<u8> {
+    let mut payload = Vec::new();
+    values.iter().for_each(|value| push_varint(*value as u64, &mut payload));
+    delimited(number, &payload)
 }
 
 fn push_varint(mut value: u64, bytes: &mut Vec<u8>) {

@@ -1,0 +1,217 @@
+//! Named tensors and where their bytes lie.
+
+mod safetensors;
+
+use crate::proto::Element;
+use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A tensor in a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// Type of its elements.
+    pub element: Element,
+    /// Extents, the slowest first.
+    pub shape: Vec<usize>,
+    /// The file, by its absolute path.
+    pub file: Arc<Path>,
+    /// Where its bytes begin.
+    pub offset: u64,
+}
+
+impl Tensor {
+    /// How many elements it has.
+    pub fn count(&self) -> u64 {
+        self.shape.iter().map(|extent| *extent as u64).product()
+    }
+
+    /// How many bytes it takes.
+    pub fn bytes(&self) -> u64 {
+        self.count() * self.element.bytes()
+    }
+
+    /// Rows `start .. start + rows` of its first axis.
+    fn rows(&self, start: usize, rows: usize) -> Self {
+        let row: u64 = self.shape[1..].iter().map(|extent| *extent as u64).product();
+        let mut shape = self.shape.clone();
+        shape[0] = rows;
+        Self { shape, offset: self.offset + start as u64 * row * self.element.bytes(), ..self.clone() }
+    }
+}
+
+/// A change of low rank: `scale * up x down` is added to a weight (Hu et al., "LoRA", 2021).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adapter {
+    /// (out, rank) for a linear layer, (out, rank, 1, 1) for a convolution.
+    pub up: Tensor,
+    /// (rank, in), or (rank, in, height, width).
+    pub down: Tensor,
+    /// How strongly.
+    pub scale: f32,
+}
+
+/// The weights of one network.
+#[derive(Debug, Clone, Default)]
+pub struct Weights {
+    /// What a person calls it: "the UNet of …/model.safetensors".
+    pub title: String,
+    tensors: BTreeMap<String, Tensor>,
+    adapters: BTreeMap<String, Vec<Adapter>>,
+    used: RefCell<BTreeSet<String>>,
+}
+
+impl Weights {
+    /// The tensors of safetensors files; those of one name in two files are refused.
+    ///
+    /// # Errors
+    /// `ModelMissing` if a file is absent; `ModelCorrupt` if it is no such file, is cut off, or its header
+    /// does not fit it; both name the file.
+    pub fn open(files: &[PathBuf]) -> Result<Self> {
+        let mut weights = Self::default();
+        for file in files {
+            for (name, tensor) in safetensors::read(file)? {
+                if weights.tensors.insert(name.clone(), tensor).is_some() {
+                    return Err(corrupt(format!("{}: `{name}` is in another file too", file.display())));
+                }
+            }
+        }
+        weights.title = files.first().map(|file| file.display().to_string()).unwrap_or_default();
+        Ok(weights)
+    }
+
+    /// The same, called `title` in errors.
+    pub fn titled(self, title: impl Into<String>) -> Self {
+        Self { title: title.into(), ..self }
+    }
+
+    /// Names and tensors, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// The tensor of this name.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
+    }
+
+    /// Whether there is a tensor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// The tensors that `rename` gives a name, under that name.
+    pub fn renamed(&self, rename: impl Fn(&str) -> Option<String>) -> Self {
+        let renamed = self.tensors.iter().filter_map(|(name, tensor)| Some((rename(name)?, tensor.clone())));
+        Self { title: self.title.clone(), tensors: renamed.collect(), ..Self::default() }
+    }
+
+    /// Cuts the tensor `name` along its first axis into equal parts called `parts`; nothing if there is none.
+    ///
+    /// # Errors
+    /// `ModelCorrupt` if it cannot be cut so.
+    pub fn split(&mut self, name: &str, parts: &[&str]) -> Result<()> {
+        let Some(tensor) = self.tensors.remove(name) else { return Ok(()) };
+        let rows = tensor.shape.first().copied().unwrap_or(0);
+        if rows == 0 || rows % parts.len() != 0 {
+            let message = format!("{}: `{name}` of shape {:?} has not {} equal parts", self.title, tensor.shape, parts.len());
+            return Err(corrupt(message));
+        }
+        let each = rows / parts.len();
+        let cut = parts.iter().enumerate().map(|(n, part)| ((*part).to_owned(), tensor.rows(n * each, each)));
+        self.tensors.extend(cut);
+        Ok(())
+    }
+
+    /// Adds `adapter` to the weight `name`.
+    pub fn adapt(&mut self, name: &str, adapter: Adapter) {
+        self.adapters.entry(name.to_owned()).or_default().push(adapter);
+    }
+
+    /// The layer whose tensors begin with `prefix`.
+    pub fn layer(&self, prefix: &str) -> Layer<'_> {
+        Layer { weights: self, prefix: prefix.to_owned() }
+    }
+
+    /// Checks that a graph has used every tensor.
+    ///
+    /// # Errors
+    /// `ModelCorrupt` naming those that belong to no layer.
+    pub fn all_used(&self) -> Result<()> {
+        let used = self.used.borrow();
+        let extra: Vec<&str> =
+            self.tensors.keys().filter(|name| !used.contains(*name)).map(String::as_str).collect();
+        match extra.as_slice() {
+            [] => Ok(()),
+            [first, ..] => Err(corrupt(format!(
+                "{}: {} tensors belong to no layer of this network, among them `{first}`; it is another kind of model",
+                self.title,
+                extra.len()
+            ))),
+        }
+    }
+}
+
+/// A place in the hierarchy of names.
+#[derive(Debug, Clone)]
+pub struct Layer<'a> {
+    weights: &'a Weights,
+    prefix: String,
+}
+
+impl<'a> Layer<'a> {
+    /// The layer `name` below this one.
+    pub fn at(&self, name: impl std::fmt::Display) -> Self {
+        let prefix = match self.prefix.as_str() {
+            "" => name.to_string(),
+            prefix => format!("{prefix}.{name}"),
+        };
+        Self { weights: self.weights, prefix }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether it has the tensor `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.weights.has(&self.at(name).prefix)
+    }
+
+    /// Whether any tensor lies in the layer `name` below it.
+    pub fn has_layer(&self, name: &str) -> bool {
+        let prefix = format!("{}.", self.at(name).prefix);
+        self.weights.tensors.range(prefix.clone()..).next().is_some_and(|(found, _)| found.starts_with(&prefix))
+    }
+
+    /// The tensor `name` of this shape, and what is added to it.
+    ///
+    /// # Errors
+    /// `ModelCorrupt` if it is missing or has another shape.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<(&'a Tensor, &'a [Adapter])> {
+        let name = self.at(name).prefix;
+        let title = &self.weights.title;
+        let Some(tensor) = self.weights.tensors.get(&name) else {
+            return Err(corrupt(format!("{title}: the tensor `{name}` {shape:?} is missing")));
+        };
+        if tensor.shape != shape {
+            let found = &tensor.shape;
+            return Err(corrupt(format!("{title}: the tensor `{name}` is {found:?} where {shape:?} is needed")));
+        }
+        let adapters = self.weights.adapters.get(&name).map(Vec::as_slice).unwrap_or_default();
+        self.weights.used.borrow_mut().insert(name);
+        Ok((tensor, adapters))
+    }
+
+    /// The shape of the tensor `name`, whatever it is.
+    pub fn shape(&self, name: &str) -> Option<&'a [usize]> {
+        self.weights.tensors.get(&self.at(name).prefix).map(|tensor| tensor.shape.as_slice())
+    }
+}
+
+pub(crate) fn corrupt(message: String) -> InferenceError {
+    InferenceError::new(ErrorKind::ModelCorrupt, message)
+}

@@ -1,0 +1,98 @@
+//! The header of a safetensors file, read and checked; the tensors' bytes are not touched.
+
+use super::{Tensor, corrupt};
+use crate::proto::Element;
+use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
+use safetensors::{Dtype, SafeTensors};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The longest header; the format's own limit (safetensors, "Format").
+const MOST_HEADER: u64 = 100_000_000;
+
+/// First bytes of what `torch.save` writes: a zip archive, or a pickle of protocol 2.
+const PICKLED: [&[u8]; 2] = [b"PK\x03\x04", b"\x80\x02"];
+
+/// Names and tensors of the file at `path`. Tensors of whole numbers (position ids and the like), which no
+/// graph takes, are left out.
+pub(super) fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
+    let failed = |error: io::Error| unreadable(path, error);
+    let absolute: Arc<Path> = std::path::absolute(path).map_err(failed)?.into();
+    if absolute.to_str().is_none() {
+        return Err(corrupt(format!("{}: the path is not UTF-8; move the file", path.display())));
+    }
+    let mut file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let header = header(&mut file, length).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => not_safetensors(path, &error.to_string()),
+        _ => unreadable(path, error),
+    })?;
+    let (_, metadata) = SafeTensors::read_metadata(&header)
+        .map_err(|error| not_safetensors(path, &format!("its header is wrong: {error}")))?;
+    let begin = header.len() as u64;
+    let data = length - begin;
+    let mut tensors = Vec::new();
+    let mut end = 0;
+    for (name, info) in metadata.tensors() {
+        end = end.max(info.data_offsets.1 as u64);
+        let Some(element) = element(info.dtype).map_err(|what| {
+            corrupt(format!("{}: `{name}` is of type {what}, which nothing here computes with", path.display()))
+        })?
+        else {
+            continue;
+        };
+        let offset = begin + info.data_offsets.0 as u64;
+        tensors.push((name, Tensor { element, shape: info.shape.clone(), file: absolute.clone(), offset }));
+    }
+    if end != data {
+        let why = format!("its header tells of {end} bytes of tensors, and {data} follow it");
+        return Err(not_safetensors(path, &format!("{why}: it is cut off or damaged, fetch it again")));
+    }
+    Ok(tensors)
+}
+
+/// The length of the header and the header itself.
+fn header(file: &mut File, length: u64) -> io::Result<Vec<u8>> {
+    let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    let mut header = vec![0; 8];
+    if length < 8 {
+        return Err(invalid(format!("it has {length} bytes")));
+    }
+    file.read_exact(&mut header)?;
+    if PICKLED.iter().any(|start| header.starts_with(start)) {
+        let remedy = "it is a pickled PyTorch file, which may run anything when it is opened and is never loaded; \
+                      use the `.safetensors` file of the same model";
+        return Err(invalid(remedy.to_owned()));
+    }
+    let announced = u64::from_le_bytes(header[..8].try_into().expect("eight bytes"));
+    if announced > MOST_HEADER || announced > length - 8 {
+        return Err(invalid(format!("it announces a header of {announced} bytes in a file of {length}")));
+    }
+    file.take(announced).read_to_end(&mut header)?;
+    Ok(header)
+}
+
+/// What the elements are, or `None` for those that are no weights.
+fn element(dtype: Dtype) -> std::result::Result<Option<Element>, String> {
+    match dtype {
+        Dtype::F32 => Ok(Some(Element::F32)),
+        Dtype::F16 => Ok(Some(Element::F16)),
+        Dtype::BF16 => Ok(Some(Element::Bf16)),
+        Dtype::F64 | Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::BOOL => Ok(None),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+fn unreadable(path: &Path, error: io::Error) -> InferenceError {
+    let (kind, why) = match error.kind() {
+        io::ErrorKind::NotFound => (ErrorKind::ModelMissing, "there is no such file"),
+        _ => (ErrorKind::ModelCorrupt, "it cannot be read"),
+    };
+    InferenceError::new(kind, format!("{}: {why}", path.display())).with_source(error)
+}
+
+fn not_safetensors(path: &Path, why: &str) -> InferenceError {
+    corrupt(format!("{} is no usable safetensors file: {why}", path.display()))
+}

@@ -1,0 +1,216 @@
+//! What a checkpoint says about its networks' shapes: diffusers' `config.json` files, read and checked.
+
+use super::blocks::{Resnet, Transformer};
+use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// The block types of diffusers that are known here; the second kind has transformers.
+const PLAIN: [&str; 2] = ["DownBlock2D", "UpBlock2D"];
+const ATTENDING: [&str; 2] = ["CrossAttnDownBlock2D", "CrossAttnUpBlock2D"];
+
+/// The shape of a UNet or a ControlNet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnetConfig {
+    /// Channels of the latents taken: 4, or 9 for one made for inpainting.
+    pub in_channels: usize,
+    /// Channels of the prediction.
+    pub out_channels: usize,
+    /// Levels of resolution, the finest first.
+    pub blocks: Vec<BlockConfig>,
+    /// Residual blocks of a level on the way down; on the way up there is one more.
+    pub layers_per_block: usize,
+    /// Width of the text's tokens.
+    pub text_width: usize,
+    /// Width of one size's sinusoidal features.
+    pub size_width: usize,
+    /// Width of pooled text and size features together.
+    pub projection: usize,
+    /// Groups of the normalisations.
+    pub groups: usize,
+    /// Their epsilon.
+    pub epsilon: f32,
+}
+
+/// One level of resolution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BlockConfig {
+    /// C.
+    pub channels: usize,
+    /// Heads of the attention.
+    pub heads: usize,
+    /// Transformer blocks after each residual block.
+    pub depth: usize,
+    /// Whether there are transformers; the middle has them even if its level does not.
+    pub attends: bool,
+}
+
+/// A level, ready to be written.
+pub(super) struct Block {
+    pub(super) channels: usize,
+    pub(super) transformer: Option<Transformer>,
+}
+
+impl UnetConfig {
+    /// SDXL's own.
+    pub fn sdxl() -> Self {
+        let block = |channels, depth, attends| BlockConfig { channels, heads: channels / 64, depth, attends };
+        Self {
+            in_channels: 4,
+            out_channels: 4,
+            blocks: vec![block(320, 1, false), block(640, 2, true), block(1280, 10, true)],
+            layers_per_block: 2,
+            text_width: 2048,
+            size_width: 256,
+            projection: 2816,
+            groups: 32,
+            epsilon: 1e-5,
+        }
+    }
+
+    /// Reads a `config.json` of a `UNet2DConditionModel` or a `ControlNetModel`.
+    ///
+    /// # Errors
+    /// `ModelCorrupt` naming the key that is missing, wrong, or asks for what is not known here.
+    pub fn parse(json: &str, title: &str) -> Result<Self> {
+        let file: UnetFile = parse(json, title)?;
+        file.check().map_err(|why| unusable(title, &why))
+    }
+
+    pub(super) fn first(&self) -> usize {
+        self.blocks[0].channels
+    }
+
+    pub(super) fn last(&self) -> usize {
+        self.blocks[self.blocks.len() - 1].channels
+    }
+
+    pub(super) fn resnet(&self, from: usize, to: usize) -> Resnet {
+        Resnet { from, to, groups: self.groups, epsilon: self.epsilon }
+    }
+
+    pub(super) fn down(&self) -> impl Iterator<Item = Block> {
+        self.blocks.iter().map(|block| Block {
+            channels: block.channels,
+            transformer: block.attends.then(|| self.transformer(block)),
+        })
+    }
+
+    pub(super) fn up(&self) -> impl Iterator<Item = Block> {
+        self.blocks.iter().rev().map(|block| Block {
+            channels: block.channels,
+            transformer: block.attends.then(|| self.transformer(block)),
+        })
+    }
+
+    pub(super) fn middle(&self) -> Transformer {
+        self.transformer(&self.blocks[self.blocks.len() - 1])
+    }
+
+    /// Channels of the skip that the residual block `depth` of level `n` on the way up takes.
+    pub(super) fn skip_channels(&self, n: usize, depth: usize) -> usize {
+        let level = self.blocks.len() - 1 - n;
+        match depth == self.layers_per_block {
+            true => self.blocks[level.saturating_sub(1)].channels,
+            false => self.blocks[level].channels,
+        }
+    }
+
+    fn transformer(&self, block: &BlockConfig) -> Transformer {
+        Transformer { channels: block.channels, heads: block.heads, depth: block.depth, groups: self.groups }
+    }
+}
+
+/// One number for all levels, or one for each.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PerLevel {
+    All(usize),
+    Each(Vec<usize>),
+}
+
+impl PerLevel {
+    fn at(&self, level: usize) -> Option<usize> {
+        match self {
+            Self::All(value) => Some(*value),
+            Self::Each(values) => values.get(level).copied(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct UnetFile {
+    in_channels: usize,
+    out_channels: Option<usize>,
+    block_out_channels: Vec<usize>,
+    down_block_types: Vec<String>,
+    layers_per_block: usize,
+    transformer_layers_per_block: PerLevel,
+    attention_head_dim: PerLevel,
+    #[serde(default)]
+    num_attention_heads: Option<PerLevel>,
+    cross_attention_dim: usize,
+    addition_embed_type: Option<String>,
+    addition_time_embed_dim: Option<usize>,
+    projection_class_embeddings_input_dim: Option<usize>,
+    norm_num_groups: usize,
+    norm_eps: f32,
+    #[serde(default)]
+    time_cond_proj_dim: Option<usize>,
+}
+
+impl UnetFile {
+    fn check(self) -> std::result::Result<UnetConfig, String> {
+        if self.addition_embed_type.as_deref() != Some("text_time") {
+            let kind = self.addition_embed_type.as_deref().unwrap_or("null");
+            return Err(format!("`addition_embed_type` is {kind}, and SDXL's is text_time: it is another family"));
+        }
+        if self.time_cond_proj_dim.is_some() {
+            return Err("`time_cond_proj_dim` is set (a guidance-distilled LCM UNet); use the LCM LoRA".to_owned());
+        }
+        let absent = |key: &str| format!("`{key}` is missing");
+        let levels = self.block_out_channels.len();
+        if levels == 0 || self.down_block_types.len() != levels || self.layers_per_block == 0 {
+            return Err("`block_out_channels`, `down_block_types` and `layers_per_block` do not fit".to_owned());
+        }
+        let heads = self.num_attention_heads.as_ref().unwrap_or(&self.attention_head_dim);
+        let block = |level: usize| {
+            let channels = self.block_out_channels[level];
+            let kind = self.down_block_types[level].as_str();
+            if !PLAIN.contains(&kind) && !ATTENDING.contains(&kind) {
+                return Err(format!("`down_block_types` has {kind}, which SDXL has not"));
+            }
+            let heads = heads.at(level).ok_or_else(|| absent("attention_head_dim"))?;
+            let depth = self.transformer_layers_per_block.at(level);
+            let depth = depth.ok_or_else(|| absent("transformer_layers_per_block"))?;
+            if self.norm_num_groups == 0 || channels == 0 || channels % self.norm_num_groups != 0 {
+                return Err(format!("{channels} channels are not {} groups", self.norm_num_groups));
+            }
+            if heads == 0 || channels % heads != 0 {
+                return Err(format!("{channels} channels are not {heads} heads"));
+            }
+            Ok(BlockConfig { channels, heads, depth, attends: ATTENDING.contains(&kind) })
+        };
+        Ok(UnetConfig {
+            in_channels: self.in_channels,
+            out_channels: self.out_channels.unwrap_or(self.in_channels),
+            blocks: (0..levels).map(block).collect::<std::result::Result<_, _>>()?,
+            layers_per_block: self.layers_per_block,
+            text_width: self.cross_attention_dim,
+            size_width: self.addition_time_embed_dim.ok_or_else(|| absent("addition_time_embed_dim"))?,
+            projection: self
+                .projection_class_embeddings_input_dim
+                .ok_or_else(|| absent("projection_class_embeddings_input_dim"))?,
+            groups: self.norm_num_groups,
+            epsilon: self.norm_eps,
+        })
+    }
+}
+
+pub(super) fn parse<T: DeserializeOwned>(json: &str, title: &str) -> Result<T> {
+    serde_json::from_str(json).map_err(|error| unusable(title, &error.to_string()))
+}
+
+pub(super) fn unusable(title: &str, why: &str) -> InferenceError {
+    InferenceError::new(ErrorKind::ModelCorrupt, format!("{title}: {why}"))
+}
