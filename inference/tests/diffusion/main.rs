@@ -1,0 +1,4 @@
+//! Diffusion against the reference: cases made by diffusers, transformers and PyTorch.
+
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,4 @@
+//! What the golden tests share: the numbers that both sides fill in, and the cases.
+
+pub(crate) mod cases;
+pub(crate) mod fill;
