@@ -12,8 +12,7 @@ mod graph;
 mod join;
 mod memory;
 mod runs;
-pub(crate) mod session;
-mod snake;
+mod session;
 mod timing;
 mod voices;
 

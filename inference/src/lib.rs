@@ -2,12 +2,16 @@
 //! Runtime ([`runtime`]) and performs the contract of `reelsmith-inference-core` with it
 //! ([`engine`]).
 
+pub mod diffusion;
 pub mod engine;
 #[cfg(test)]
 mod fetched;
 pub mod kokoro;
+pub mod network;
+mod operators;
 pub mod phonemes;
 pub mod runtime;
+mod session;
 pub mod store;
 
 pub use engine::LocalEngine;

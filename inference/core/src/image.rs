@@ -27,7 +27,8 @@ impl Image {
         if fits {
             return Ok(Self { width, height, channels, pixels });
         }
-        let message = format!("{} bytes are no picture of {width}x{height} with {channels} channels", pixels.len());
+        let message =
+            format!("{} bytes are no picture of {width}x{height} with {channels} channels", pixels.len());
         Err(InferenceError::new(ErrorKind::InvalidRequest, message))
     }
 }

@@ -68,7 +68,8 @@ pub fn conv2d(g: &mut Graph, layer: &Layer<'_>, x: Value, conv: Conv) -> Result<
 pub fn linear(g: &mut Graph, layer: &Layer<'_>, x: Value, from: usize, to: usize) -> Result<Value> {
     // A checkpoint may keep a linear layer as a convolution of single positions: the bytes are the same.
     let convolution = [to, from, 1, 1];
-    let shape: &[usize] = if layer.shape("weight") == Some(&convolution) { &convolution } else { &[to, from] };
+    let shape: &[usize] =
+        if layer.shape("weight") == Some(&convolution) { &convolution } else { &[to, from] };
     let (tensor, adapters) = layer.tensor("weight", shape)?;
     let weight = g.weight(tensor, adapters, &[to as i64, from as i64]);
     let mut inputs = vec![x, weight];
@@ -146,7 +147,13 @@ pub fn layer_norm(g: &mut Graph, layer: &Layer<'_>, x: Value, extent: usize, eps
 
 /// Scaled dot-product attention (Vaswani et al., 2017): `query` (N, S, C), `key` and `value` (N, T, C), cut into
 /// `heads`; with `causal`, a token sees itself and those before it. Gives (N, S, C).
-pub fn attention(g: &mut Graph, [query, key, value]: [Value; 3], heads: usize, head: usize, causal: bool) -> Value {
+pub fn attention(
+    g: &mut Graph,
+    [query, key, value]: [Value; 3],
+    heads: usize,
+    head: usize,
+    causal: bool,
+) -> Value {
     if g.target().is_fused && !causal {
         let attributes = [("num_heads", Attribute::Int(heads as i64))];
         return g.node_of(MICROSOFT, "MultiHeadAttention", &[query, key, value], &attributes);

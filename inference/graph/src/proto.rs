@@ -171,9 +171,8 @@ pub(crate) fn model(name: &str, parts: &Parts, domains: &[&str]) -> Vec<u8> {
     parts.initializers.iter().for_each(|tensor| graph.extend(delimited(5, tensor)));
     parts.inputs.iter().for_each(|input| graph.extend(delimited(11, input)));
     parts.outputs.iter().for_each(|output| graph.extend(delimited(12, output)));
-    let set = |domain: &str, version| {
-        delimited(8, &[delimited(1, domain.as_bytes()), number(2, version)].concat())
-    };
+    let set =
+        |domain: &str, version| delimited(8, &[delimited(1, domain.as_bytes()), number(2, version)].concat());
     let mut model = [number(1, IR_VERSION), delimited(2, b"reelsmith"), delimited(7, &graph)].concat();
     model.extend(set("", OPERATOR_SET));
     domains.iter().for_each(|domain| model.extend(set(domain, 1)));

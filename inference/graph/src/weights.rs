@@ -116,7 +116,12 @@ impl Weights {
         let Some(tensor) = self.tensors.remove(name) else { return Ok(()) };
         let rows = tensor.shape.first().copied().unwrap_or(0);
         if rows == 0 || rows % parts.len() != 0 {
-            let message = format!("{}: `{name}` of shape {:?} has not {} equal parts", self.title, tensor.shape, parts.len());
+            let message = format!(
+                "{}: `{name}` of shape {:?} has not {} equal parts",
+                self.title,
+                tensor.shape,
+                parts.len()
+            );
             return Err(corrupt(message));
         }
         let each = rows / parts.len();
@@ -184,7 +189,11 @@ impl<'a> Layer<'a> {
     /// Whether any tensor lies in the layer `name` below it.
     pub fn has_layer(&self, name: &str) -> bool {
         let prefix = format!("{}.", self.at(name).prefix);
-        self.weights.tensors.range(prefix.clone()..).next().is_some_and(|(found, _)| found.starts_with(&prefix))
+        self.weights
+            .tensors
+            .range(prefix.clone()..)
+            .next()
+            .is_some_and(|(found, _)| found.starts_with(&prefix))
     }
 
     /// The tensor `name` of this shape, and what is added to it.
@@ -199,7 +208,9 @@ impl<'a> Layer<'a> {
         };
         if tensor.shape != shape {
             let found = &tensor.shape;
-            return Err(corrupt(format!("{title}: the tensor `{name}` is {found:?} where {shape:?} is needed")));
+            return Err(corrupt(format!(
+                "{title}: the tensor `{name}` is {found:?} where {shape:?} is needed"
+            )));
         }
         let adapters = self.weights.adapters.get(&name).map(Vec::as_slice).unwrap_or_default();
         self.weights.used.borrow_mut().insert(name);

@@ -60,12 +60,7 @@ pub fn fields<F: BufRead + Seek>(file: &mut F, start: u64, end: u64) -> io::Resu
 ///
 /// # Errors
 /// `UnexpectedEof` if there are fewer, and whatever the file answers.
-pub fn copy<F: BufRead + Seek>(
-    file: &mut F,
-    start: u64,
-    end: u64,
-    out: &mut Vec<u8>,
-) -> io::Result<()> {
+pub fn copy<F: BufRead + Seek>(file: &mut F, start: u64, end: u64, out: &mut Vec<u8>) -> io::Result<()> {
     file.seek(io::SeekFrom::Start(start))?;
     let copied = io::copy(&mut io::Read::take(file, end - start), out)?;
     if copied == end - start { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }

@@ -143,21 +143,17 @@ impl Transformer {
         Ok(g.add(fed, x))
     }
 
-    fn attend(
-        &self,
-        g: &mut Graph,
-        layer: &Layer<'_>,
-        x: Value,
-        to: Text,
-        tokens: &Tokens,
-    ) -> Result<Value> {
+    fn attend(&self, g: &mut Graph, layer: &Layer<'_>, x: Value, to: Text, tokens: &Tokens) -> Result<Value> {
         let channels = self.channels;
-        let mut project = |name, rows, width| {
+        let mut project = |name, rows, width| -> Result<Value> {
             let rows = linear(g, &layer.at(name), rows, width, channels)?;
             Ok(tokens.rows(g, rows, channels))
         };
-        let parts =
-            [project("to_q", x, channels)?, project("to_k", to.rows, to.width)?, project("to_v", to.rows, to.width)?];
+        let parts = [
+            project("to_q", x, channels)?,
+            project("to_k", to.rows, to.width)?,
+            project("to_v", to.rows, to.width)?,
+        ];
         let mixed = g.scoped(layer.name(), |g| attention(g, parts, self.heads, channels / self.heads, false));
         let mixed = g.reshape(mixed, &[-1, channels as i64]);
         linear(g, &layer.at("to_out.0"), mixed, channels, channels)

@@ -152,7 +152,7 @@ fn layer(g: &mut Graph, config: &ClipConfig, layer: &Layer<'_>, x: Value) -> Res
     let rows = g.reshape(normal, &[-1, width as i64]);
     let shape = g.node("Shape", &[x], &[]);
     let itself = layer.at("self_attn");
-    let mut project = |name| {
+    let mut project = |name| -> Result<Value> {
         let rows = linear(g, &itself.at(name), rows, width, width)?;
         Ok(g.node("Reshape", &[rows, shape], &[]))
     };

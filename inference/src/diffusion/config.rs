@@ -163,15 +163,21 @@ impl UnetFile {
     fn check(self) -> std::result::Result<UnetConfig, String> {
         if self.addition_embed_type.as_deref() != Some("text_time") {
             let kind = self.addition_embed_type.as_deref().unwrap_or("null");
-            return Err(format!("`addition_embed_type` is {kind}, and SDXL's is text_time: it is another family"));
+            return Err(format!(
+                "`addition_embed_type` is {kind}, and SDXL's is text_time: it is another family"
+            ));
         }
         if self.time_cond_proj_dim.is_some() {
-            return Err("`time_cond_proj_dim` is set (a guidance-distilled LCM UNet); use the LCM LoRA".to_owned());
+            return Err(
+                "`time_cond_proj_dim` is set (a guidance-distilled LCM UNet); use the LCM LoRA".to_owned()
+            );
         }
         let absent = |key: &str| format!("`{key}` is missing");
         let levels = self.block_out_channels.len();
         if levels == 0 || self.down_block_types.len() != levels || self.layers_per_block == 0 {
-            return Err("`block_out_channels`, `down_block_types` and `layers_per_block` do not fit".to_owned());
+            return Err(
+                "`block_out_channels`, `down_block_types` and `layers_per_block` do not fit".to_owned()
+            );
         }
         let heads = self.num_attention_heads.as_ref().unwrap_or(&self.attention_head_dim);
         let block = |level: usize| {

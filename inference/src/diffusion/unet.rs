@@ -1,7 +1,7 @@
 //! SDXL's UNet: predicts the noise in a latent picture from the picture, the noise level and the text (Podell et
 //! al., "SDXL", 2023; structure and names as diffusers' `models/unets/unet_2d_condition.py`).
 
-use super::blocks::{Resnet, Text, Tokens, Transformer};
+use super::blocks::{Text, Tokens};
 use super::config::UnetConfig;
 use reelsmith_graph::nn::{Conv, GroupNorm, conv2d, group_norm, linear};
 use reelsmith_graph::{Dim, Element, Graph, Layer, Model, Target, Value, Weights};

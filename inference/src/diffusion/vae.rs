@@ -63,7 +63,11 @@ impl VaeConfig {
         let good = !config.block_out_channels.is_empty()
             && config.block_out_channels.iter().all(fits)
             && config.latent_channels > 0;
-        if good { Ok(config) } else { Err(unusable(title, "`block_out_channels` are not `norm_num_groups` groups")) }
+        if good {
+            Ok(config)
+        } else {
+            Err(unusable(title, "`block_out_channels` are not `norm_num_groups` groups"))
+        }
     }
 
     /// Pixels that one position of the latents covers, along each side.
@@ -166,7 +170,7 @@ fn attend(g: &mut Graph, config: &VaeConfig, layer: &Layer<'_>, x: Value) -> Res
     let tokens = Tokens::of(g, x);
     let hidden = group_norm(g, &layer.at("group_norm"), x, config.norm(channels, false))?;
     let rows = Tokens::flat(g, hidden, channels);
-    let mut project = |name| {
+    let mut project = |name| -> Result<Value> {
         let rows = linear(g, &layer.at(name), rows, channels, channels)?;
         Ok(tokens.rows(g, rows, channels))
     };

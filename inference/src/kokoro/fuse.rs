@@ -1,6 +1,7 @@
-//! Finds the nodes that spell Snake in a graph and puts one node of [`super::snake`] in their place.
+//! Finds the nodes that spell Snake in a graph and puts one node of [`crate::operators::snake`] in their place.
 
-use super::snake;
+use crate::operators::snake;
+use reelsmith_graph::builder::REELSMITH;
 use reelsmith_graph::wire::{delimited, fields};
 use std::collections::HashMap;
 use std::io::{self, Cursor};
@@ -53,7 +54,7 @@ impl Node {
         bytes.extend(delimited(2, output.as_bytes()));
         bytes.extend(delimited(3, format!("{output}/snake").as_bytes()));
         bytes.extend(delimited(4, operator.as_bytes()));
-        bytes.extend(delimited(7, snake::DOMAIN.as_bytes()));
+        bytes.extend(delimited(7, REELSMITH.as_bytes()));
         Self { bytes, inputs, outputs, operator }
     }
 }

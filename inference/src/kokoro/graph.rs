@@ -7,7 +7,7 @@
 //! of 1.0 GB). And the decoder's activation becomes one operator ([`super::fuse`]). Field numbers are those of `onnx.proto3` (ONNX 1.16).
 
 use super::fuse::{Constant, Node, fused};
-use super::snake;
+use reelsmith_graph::builder::REELSMITH;
 use reelsmith_graph::wire::{Field, copy, delimited, fields, number, packed};
 use std::collections::HashMap;
 use std::fs::File;
@@ -65,7 +65,7 @@ pub(super) fn edited(path: &Path) -> io::Result<Vec<u8>> {
         }
     }
     // OperatorSetIdProto: domain = 1, version = 2.
-    let domain = [delimited(1, snake::DOMAIN.as_bytes()), number(2, 1)].concat();
+    let domain = [delimited(1, REELSMITH.as_bytes()), number(2, 1)].concat();
     model.extend(delimited(MODEL_OPSET, &domain));
     Ok(model)
 }

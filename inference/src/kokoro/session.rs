@@ -1,19 +1,11 @@
-//! ONNX Runtime sessions for the voice and for its helper networks.
+//! The voice's ONNX Runtime session.
 
-use super::{graph, snake};
-use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use super::graph;
+use crate::session::{WEIGHTS_DIRECTORY, builder, explain, last_run, missing, out_of_memory};
 use ort::session::{RunOptions, Session};
 use ort::value::{Outlet, Tensor, TensorRef};
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use std::path::Path;
-
-/// Where ONNX Runtime looks for external data of a model that comes from memory
-/// (`onnxruntime_session_options_config_keys.h`).
-const WEIGHTS_DIRECTORY: &str = "session.model_external_initializers_file_folder_path";
-
-/// What makes a run end with its memory given back to the system
-/// (`onnxruntime_run_options_config_keys.h`); others keep it for the next.
-const GIVE_BACK: (&str, &str) = ("memory.enable_memory_arena_shrinkage", "cpu:0");
 
 /// Numbers of a style vector.
 pub(super) const STYLE: usize = 256;
@@ -54,10 +46,7 @@ impl Acoustic {
             _ => corrupt().with_source(error),
         })?;
         let directory = path.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
-        let builder = builder(threads, &[(WEIGHTS_DIRECTORY, &directory)])?;
-        let with_snake = || -> ort::Result<SessionBuilder> { Ok(builder.with_operators(snake::domain()?)?) };
-        let session = with_snake()
-            .map_err(failed)?
+        let session = builder(threads, &[(WEIGHTS_DIRECTORY, &directory)])?
             .commit_from_memory(&model)
             .map_err(|error| explain(error, corrupt))?;
         match lacking(&session) {
@@ -114,12 +103,6 @@ fn sound(samples: &[f32]) -> Result<()> {
     Err(InferenceError::new(ErrorKind::Engine, message))
 }
 
-fn last_run() -> ort::Result<RunOptions> {
-    let mut options = RunOptions::new()?;
-    options.set(GIVE_BACK.0, GIVE_BACK.1)?;
-    Ok(options)
-}
-
 /// The first input or output that the engine needs and the graph lacks.
 fn lacking(session: &Session) -> Option<&'static str> {
     let has = |outlets: &[Outlet], name: &str| outlets.iter().any(|outlet| outlet.name() == name);
@@ -127,67 +110,8 @@ fn lacking(session: &Session) -> Option<&'static str> {
     inputs.or_else(|| [WAVEFORM, graph::DURATIONS].into_iter().find(|name| !has(session.outputs(), name)))
 }
 
-/// A session of one thread for a small network.
-pub(crate) fn small(path: &Path) -> Result<Session> {
-    if !path.is_file() {
-        return Err(missing(path));
-    }
-    builder(1, &[])?.commit_from_file(path).map_err(|error| {
-        explain(error, || {
-            let message = format!(
-                "ONNX Runtime cannot read {}; check it with `reelsmith models verify`",
-                path.display()
-            );
-            InferenceError::new(ErrorKind::ModelCorrupt, message)
-        })
-    })
-}
-
-fn builder(threads: usize, settings: &[(&str, &str)]) -> Result<SessionBuilder> {
-    let environment = crate::runtime::environment()?;
-    let options = || -> ort::Result<SessionBuilder> {
-        let mut builder = Session::builder(&environment)?
-            .with_optimization_level(GraphOptimizationLevel::All)?
-            .with_intra_threads(threads)?;
-        for (key, value) in settings {
-            builder = builder.with_config_entry(key, value)?;
-        }
-        Ok(builder)
-    };
-    options().map_err(failed)
-}
-
-fn missing(path: &Path) -> InferenceError {
-    let message = format!("{} is not on this machine; fetch it with `reelsmith models pull`", path.display());
-    InferenceError::new(ErrorKind::ModelMissing, message)
-}
-
 fn failed(error: ort::Error) -> InferenceError {
     explain(error, || InferenceError::new(ErrorKind::Engine, "ONNX Runtime failed while speaking"))
-}
-
-/// What an error of ONNX Runtime means: memory that it could not get, or else what `otherwise` says.
-pub(crate) fn explain(error: ort::Error, otherwise: impl FnOnce() -> InferenceError) -> InferenceError {
-    if tells_of_memory(error.message()) { out_of_memory(error) } else { otherwise().with_source(error) }
-}
-
-fn out_of_memory(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> InferenceError {
-    let message =
-        "this machine has not the memory for the voice; end other programs, or choose a smaller model";
-    InferenceError::new(ErrorKind::OutOfMemory, message).with_source(error)
-}
-
-/// ONNX Runtime has no error code for it: allocation fails with one of these texts (`bfc_arena.cc`,
-/// `allocator.cc`), with C++'s `bad_alloc`, or with the system's ENOMEM where a file is mapped.
-fn tells_of_memory(message: &str) -> bool {
-    const FORMS: [&str; 5] = [
-        "Failed to allocate memory",
-        "bad_alloc",
-        "Cannot allocate memory",
-        "is smaller than requested bytes",
-        "bad allocation",
-    ];
-    FORMS.iter().any(|form| message.contains(form))
 }
 
 #[cfg(test)]
@@ -226,23 +150,6 @@ mod tests {
         assert!(sound(&[0.0, -1.0, 0.5]).is_ok());
         for broken in [f32::NAN, f32::INFINITY] {
             assert_eq!(sound(&[0.0, broken]).unwrap_err().kind(), ErrorKind::Engine);
-        }
-    }
-
-    #[test]
-    fn only_errors_of_memory_are_taken_for_such() {
-        for message in [
-            "Non-zero status code returned while running Conv node. Status Message: \
-             bfc_arena.cc:359 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool) \
-             Failed to allocate memory for requested buffer of size 71303168",
-            "bfc_arena.cc Available memory of 100 is smaller than requested bytes of 4096",
-            "Exception during initialization: std::bad_alloc",
-            "mmap file \"kokoro.onnx\" failed: Cannot allocate memory",
-        ] {
-            assert!(tells_of_memory(message), "{message}");
-        }
-        for message in ["Invalid rank for input: style", "Load model failed: Protobuf parsing failed."] {
-            assert!(!tells_of_memory(message), "{message}");
         }
     }
 }

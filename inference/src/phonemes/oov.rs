@@ -41,7 +41,7 @@ impl OovNet {
     /// Loads the network and, next to it, its alphabet of the same name ending in `.json`.
     pub(crate) fn open(model: &Path) -> Result<Self> {
         let alphabet = read_alphabet(&model.with_extension("json"))?;
-        let session = crate::kokoro::session::small(model)?;
+        let session = crate::session::small(model)?;
         Ok(Self {
             session: Mutex::new(session),
             letters: alphabet.letters.iter().copied().zip(1..).collect(),
@@ -79,7 +79,7 @@ impl OovNet {
 }
 
 fn failed(error: ort::Error) -> InferenceError {
-    crate::kokoro::session::explain(error, || {
+    crate::session::explain(error, || {
         InferenceError::new(ErrorKind::Engine, "the pronunciation network failed on a word")
     })
 }

@@ -38,7 +38,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
     for (name, info) in metadata.tensors() {
         end = end.max(info.data_offsets.1 as u64);
         let Some(element) = element(info.dtype).map_err(|what| {
-            corrupt(format!("{}: `{name}` is of type {what}, which nothing here computes with", path.display()))
+            corrupt(format!(
+                "{}: `{name}` is of type {what}, which nothing here computes with",
+                path.display()
+            ))
         })?
         else {
             continue;

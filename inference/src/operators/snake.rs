@@ -2,31 +2,20 @@
 //! "Neural Networks Fail to Learn Periodic Functions and How to Fix It", 2020).
 //!
 //! The published graph spells it as Mul, Sin, Pow, Mul, Add: five passes over memory, one of them
-//! ONNX Runtime's sine on a single thread, together a quarter of the time. [`super::fuse`] puts this in
+//! ONNX Runtime's sine on a single thread, together a quarter of the time. [`crate::kokoro`] puts this in
 //! their place.
 
 use ort::Error;
-use ort::operator::{
-    ComputeContext, Kernel, KernelContext, Operator, OperatorDomain, OperatorInput, OperatorOutput,
-};
+use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput};
 use ort::value::TensorElementType;
 use std::sync::{Mutex, PoisonError};
 
-/// Domain and name of the operator in a graph.
-pub(super) const DOMAIN: &str = "reelsmith";
-pub(super) const NAME: &str = "Snake";
-
-/// The operator, for a session.
-///
-/// # Errors
-/// Those of ONNX Runtime.
-pub(super) fn domain() -> ort::Result<OperatorDomain> {
-    OperatorDomain::new(DOMAIN)?.add(Snake)
-}
+/// Name of the operator in a graph.
+pub(crate) const NAME: &str = "Snake";
 
 /// Inputs `x` of shape (1, channels, time), `a` and `1/a` of shape (1, channels, 1); the output has the shape of `x`.
 /// All are f32.
-struct Snake;
+pub(super) struct Snake;
 
 impl Operator for Snake {
     type Kernel<'attr> = SnakeKernel;
@@ -48,7 +37,7 @@ impl Operator for Snake {
     }
 }
 
-struct SnakeKernel;
+pub(super) struct SnakeKernel;
 
 impl Kernel for SnakeKernel {
     fn compute(&mut self, context: &ComputeContext) -> ort::Result<()> {

@@ -1,0 +1,7 @@
+//! Pictures from text: the networks of SDXL as graphs over published checkpoints, and what goes on between them.
+
+mod blocks;
+pub mod clip;
+pub mod config;
+pub mod unet;
+pub mod vae;

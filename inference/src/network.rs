@@ -1,0 +1,126 @@
+//! A network in memory: a graph of [`reelsmith_graph`] that ONNX Runtime runs, numbers in and numbers out.
+
+use crate::session::{WEIGHTS_DIRECTORY, builder, explain, last_run};
+use ort::session::{RunOptions, Session, SessionInputValue};
+use ort::value::TensorRef;
+use reelsmith_graph::Model;
+use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
+use std::borrow::Cow;
+
+/// An array of f32.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Array {
+    /// Extents, the slowest first.
+    pub shape: Vec<usize>,
+    /// As many numbers as the product of the extents.
+    pub data: Vec<f32>,
+}
+
+impl Array {
+    /// An array of these numbers.
+    ///
+    /// # Panics
+    /// If there are more or fewer than the shape has.
+    pub fn new(shape: &[usize], data: Vec<f32>) -> Self {
+        assert_eq!(shape.iter().product::<usize>(), data.len(), "an array of shape {shape:?}");
+        Self { shape: shape.to_vec(), data }
+    }
+
+    /// Zeros.
+    pub fn zeros(shape: &[usize]) -> Self {
+        Self::new(shape, vec![0.0; shape.iter().product()])
+    }
+}
+
+/// What a network is given.
+#[derive(Debug, Clone, Copy)]
+pub enum Feed<'a> {
+    /// f32.
+    Floats(&'a [usize], &'a [f32]),
+    /// int64.
+    Ints(&'a [usize], &'a [i64]),
+}
+
+impl<'a> From<&'a Array> for Feed<'a> {
+    fn from(array: &'a Array) -> Self {
+        Self::Floats(&array.shape, &array.data)
+    }
+}
+
+/// A network that is ready to run.
+pub struct Network {
+    name: &'static str,
+    session: Session,
+    /// For a run after which memory is given back.
+    last: RunOptions,
+}
+
+impl Network {
+    /// Opens `model`, called `name` in errors. Its weight files must not change while this lives. A run is split
+    /// over `threads` threads.
+    ///
+    /// # Errors
+    /// `RuntimeMissing` before ONNX Runtime was loaded, `OutOfMemory`, or `Engine`.
+    pub fn open(name: &'static str, model: &Model, threads: usize) -> Result<Self> {
+        let failed = |error| explain(error, || engine(format!("ONNX Runtime refuses the {name}")));
+        let session = builder(threads.max(1), &[(WEIGHTS_DIRECTORY, "/")])?
+            .commit_from_memory(&model.onnx)
+            .map_err(failed)?;
+        Ok(Self { name, session, last: last_run().map_err(failed)? })
+    }
+
+    /// Runs it on `inputs` and gives `outputs`, in their order.
+    ///
+    /// # Errors
+    /// `OutOfMemory`, or `Engine` for inputs that do not fit.
+    pub fn run(&mut self, inputs: &[(&str, Feed<'_>)], outputs: &[&str]) -> Result<Vec<Array>> {
+        self.run_with(inputs, outputs, false)
+    }
+
+    /// The same, and what the run took of memory is given back to the system.
+    ///
+    /// # Errors
+    /// As [`Network::run`].
+    pub fn run_last(&mut self, inputs: &[(&str, Feed<'_>)], outputs: &[&str]) -> Result<Vec<Array>> {
+        self.run_with(inputs, outputs, true)
+    }
+
+    fn run_with(
+        &mut self,
+        inputs: &[(&str, Feed<'_>)],
+        outputs: &[&str],
+        is_last: bool,
+    ) -> Result<Vec<Array>> {
+        let name = self.name;
+        let failed = |error| explain(error, || engine(format!("ONNX Runtime failed in the {name}")));
+        let mut feeds: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::new();
+        for (name, feed) in inputs {
+            let value = match feed {
+                Feed::Floats(shape, data) => {
+                    TensorRef::from_array_view((shape.to_vec(), *data)).map(Into::into)
+                }
+                Feed::Ints(shape, data) => {
+                    TensorRef::from_array_view((shape.to_vec(), *data)).map(Into::into)
+                }
+            };
+            feeds.push((Cow::Borrowed(*name), value.map_err(failed)?));
+        }
+        let made = match is_last {
+            true => self.session.run_with_options(feeds, &self.last),
+            false => self.session.run(feeds),
+        };
+        let made = made.map_err(failed)?;
+        let output = |name: &&str| {
+            let value =
+                made.get(*name).ok_or_else(|| engine(format!("the {} gave no `{name}`", self.name)))?;
+            let (shape, data) = value.try_extract_tensor::<f32>().map_err(failed)?;
+            let shape = shape.iter().map(|extent| *extent as usize).collect();
+            Ok(Array { shape, data: data.to_vec() })
+        };
+        outputs.iter().map(output).collect()
+    }
+}
+
+fn engine(message: String) -> InferenceError {
+    InferenceError::new(ErrorKind::Engine, message)
+}

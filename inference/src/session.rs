@@ -1,0 +1,113 @@
+//! ONNX Runtime sessions: how they are opened, and what their errors mean.
+
+use crate::operators;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{RunOptions, Session};
+use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
+use std::path::Path;
+
+/// Where ONNX Runtime looks for external data of a model that comes from memory
+/// (`onnxruntime_session_options_config_keys.h`).
+pub(crate) const WEIGHTS_DIRECTORY: &str = "session.model_external_initializers_file_folder_path";
+
+/// What makes a run end with its memory given back to the system
+/// (`onnxruntime_run_options_config_keys.h`); others keep it for the next.
+const GIVE_BACK: (&str, &str) = ("memory.enable_memory_arena_shrinkage", "cpu:0");
+
+/// Options of a session on the CPU that splits a run over `threads` threads.
+///
+/// # Errors
+/// `RuntimeMissing` before ONNX Runtime was loaded, or `Engine`.
+pub(crate) fn builder(threads: usize, settings: &[(&str, &str)]) -> Result<SessionBuilder> {
+    let environment = crate::runtime::environment()?;
+    let options = || -> ort::Result<SessionBuilder> {
+        let mut builder = Session::builder(&environment)?
+            .with_optimization_level(GraphOptimizationLevel::All)?
+            .with_intra_threads(threads)?
+            .with_operators(operators::domain()?)?;
+        for (key, value) in settings {
+            builder = builder.with_config_entry(key, value)?;
+        }
+        Ok(builder)
+    };
+    options().map_err(|error| {
+        explain(error, || InferenceError::new(ErrorKind::Engine, "ONNX Runtime refuses a session's options"))
+    })
+}
+
+/// A session of one thread for a small network in a file.
+///
+/// # Errors
+/// `ModelMissing`, `ModelCorrupt`, `RuntimeMissing` or `OutOfMemory`.
+pub(crate) fn small(path: &Path) -> Result<Session> {
+    if !path.is_file() {
+        return Err(missing(path));
+    }
+    builder(1, &[])?.commit_from_file(path).map_err(|error| {
+        explain(error, || {
+            let message = format!(
+                "ONNX Runtime cannot read {}; check it with `reelsmith models verify`",
+                path.display()
+            );
+            InferenceError::new(ErrorKind::ModelCorrupt, message)
+        })
+    })
+}
+
+/// Options for the last run of a request.
+pub(crate) fn last_run() -> ort::Result<RunOptions> {
+    let mut options = RunOptions::new()?;
+    options.set(GIVE_BACK.0, GIVE_BACK.1)?;
+    Ok(options)
+}
+
+pub(crate) fn missing(path: &Path) -> InferenceError {
+    let message = format!("{} is not on this machine; fetch it with `reelsmith models pull`", path.display());
+    InferenceError::new(ErrorKind::ModelMissing, message)
+}
+
+/// What an error of ONNX Runtime means: memory that it could not get, or else what `otherwise` says.
+pub(crate) fn explain(error: ort::Error, otherwise: impl FnOnce() -> InferenceError) -> InferenceError {
+    if tells_of_memory(error.message()) { out_of_memory(error) } else { otherwise().with_source(error) }
+}
+
+pub(crate) fn out_of_memory(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> InferenceError {
+    let message =
+        "this machine has not the memory for the model; end other programs, or choose a smaller model";
+    InferenceError::new(ErrorKind::OutOfMemory, message).with_source(error)
+}
+
+/// ONNX Runtime has no error code for it: allocation fails with one of these texts (`bfc_arena.cc`,
+/// `allocator.cc`), with C++'s `bad_alloc`, or with the system's ENOMEM where a file is mapped.
+fn tells_of_memory(message: &str) -> bool {
+    const FORMS: [&str; 5] = [
+        "Failed to allocate memory",
+        "bad_alloc",
+        "Cannot allocate memory",
+        "is smaller than requested bytes",
+        "bad allocation",
+    ];
+    FORMS.iter().any(|form| message.contains(form))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_of_memory_are_taken_for_such() {
+        for message in [
+            "Non-zero status code returned while running Conv node. Status Message: \
+             bfc_arena.cc:359 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool) \
+             Failed to allocate memory for requested buffer of size 71303168",
+            "bfc_arena.cc Available memory of 100 is smaller than requested bytes of 4096",
+            "Exception during initialization: std::bad_alloc",
+            "mmap file \"kokoro.onnx\" failed: Cannot allocate memory",
+        ] {
+            assert!(tells_of_memory(message), "{message}");
+        }
+        for message in ["Invalid rank for input: style", "Load model failed: Protobuf parsing failed."] {
+            assert!(!tells_of_memory(message), "{message}");
+        }
+    }
+}
