@@ -2,6 +2,9 @@
 
 mod blocks;
 pub mod clip;
+pub mod condition;
 pub mod config;
+pub mod controlnet;
+pub mod layout;
 pub mod unet;
 pub mod vae;

@@ -66,6 +66,11 @@ impl Case {
         self.tensors.get(name).unwrap_or_else(|| panic!("{} has no array {name}", self.name))
     }
 
+    /// Whether there is such an array.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     /// A stored array of any float type, as f32.
     pub(crate) fn floats(&self, name: &str) -> Vec<f32> {
         self.tensor(name).floats()
