@@ -1,3 +1,5 @@
 //! Pictures out of noise: latent diffusion, as SDXL does it.
 
 pub mod noise;
+pub mod sampler;
+pub mod schedule;

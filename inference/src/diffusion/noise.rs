@@ -35,12 +35,11 @@ impl Generator {
     /// The next `count` numbers as `torch.randn(count, generator=…, dtype=…)` gives them. How many are drawn
     /// together matters: 32 at once are not 16 and then 16 more, unless `count` is a multiple of 16.
     pub fn randn(&mut self, precision: NoisePrecision, count: usize) -> Vec<f32> {
-        let (uniform, normal): (fn(u32) -> f32, fn(&mut [f32])) = match precision {
-            NoisePrecision::F32 => (|bits| low_bits(bits, f32::MANTISSA_DIGITS), normal_group),
-            NoisePrecision::F16 => (|bits| low_bits(bits, f16::MANTISSA_DIGITS), normal_group_half),
-        };
         if count >= GROUP {
-            return self.in_groups(count, uniform, normal);
+            return match precision {
+                NoisePrecision::F32 => self.in_groups(count, f32::MANTISSA_DIGITS, normal_group),
+                NoisePrecision::F16 => self.in_groups(count, f16::MANTISSA_DIGITS, normal_group_half),
+            };
         }
         let round = |number: f64| match precision {
             NoisePrecision::F32 => number as f32,
@@ -51,15 +50,20 @@ impl Generator {
 
     /// Draws all, then turns each 16 normal. What is left of a count that 16 does not divide is drawn anew,
     /// together with the numbers before it.
-    fn in_groups(&mut self, count: usize, uniform: fn(u32) -> f32, normal: fn(&mut [f32])) -> Vec<f32> {
-        let mut numbers: Vec<f32> = (0..count).map(|_| uniform(self.twister.next())).collect();
+    fn in_groups(&mut self, count: usize, digits: u32, normal: fn(&mut [f32])) -> Vec<f32> {
+        let mut numbers: Vec<f32> = (0..count).map(|_| self.uniform(digits)).collect();
         numbers.chunks_exact_mut(GROUP).for_each(normal);
         if !count.is_multiple_of(GROUP) {
             let last = &mut numbers[count - GROUP..];
-            last.iter_mut().for_each(|number| *number = uniform(self.twister.next()));
+            last.iter_mut().for_each(|number| *number = self.uniform(digits));
             normal(last);
         }
         numbers
+    }
+
+    /// A number of [0, 1) with so many binary digits.
+    fn uniform(&mut self, digits: u32) -> f32 {
+        (self.twister.next() & ((1 << digits) - 1)) as f32 / (1u32 << digits) as f32
     }
 
     /// One normal number in double precision, of two that are made at a time.
@@ -76,11 +80,6 @@ impl Generator {
         self.spare = Some(radius * sin);
         radius * cos
     }
-}
-
-/// A number of [0, 1) with `digits` binary digits, from the lower end of `bits`.
-fn low_bits(bits: u32, digits: u32) -> f32 {
-    (bits & ((1 << digits) - 1)) as f32 / (1u32 << digits) as f32
 }
 
 /// Turns 16 uniform numbers normal.

@@ -4,3 +4,4 @@
 mod support;
 
 mod noise;
+mod samplers;
