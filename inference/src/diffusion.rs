@@ -6,5 +6,8 @@ pub mod condition;
 pub mod config;
 pub mod controlnet;
 pub mod layout;
+pub mod noise;
+pub mod sampler;
+pub mod schedule;
 pub mod unet;
 pub mod vae;
