@@ -1,11 +1,11 @@
 //! Pictures from text: the networks of SDXL as graphs over published checkpoints, and what goes on between them.
 
 mod blocks;
+pub mod checkpoint;
 pub mod clip;
 pub mod condition;
 pub mod config;
 pub mod controlnet;
-pub mod layout;
 pub mod noise;
 pub mod sampler;
 pub mod schedule;

@@ -97,6 +97,12 @@ impl Weights {
         self.tensors.get(name)
     }
 
+    /// The files that its tensors lie in, sorted.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let files: BTreeSet<&Path> = self.tensors.values().map(|tensor| &*tensor.file).collect();
+        files.into_iter().map(Path::to_path_buf).collect()
+    }
+
     /// Whether there is a tensor of this name.
     pub fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)

@@ -39,7 +39,10 @@ impl ControlNetConfig {
     /// `ModelCorrupt` naming the key that is missing or wrong.
     pub fn parse(json: &str, title: &str) -> Result<Self> {
         let file: File = parse(json, title)?;
-        Ok(Self { unet: UnetConfig::parse(json, title)?, hint_channels: file.conditioning_embedding_out_channels })
+        Ok(Self {
+            unet: UnetConfig::parse(json, title)?,
+            hint_channels: file.conditioning_embedding_out_channels,
+        })
     }
 }
 

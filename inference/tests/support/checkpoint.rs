@@ -16,7 +16,10 @@ pub(crate) fn write(path: &Path, weights: &BTreeMap<String, Vec<usize>>, prefix:
     };
     let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = weights.iter().map(filled).collect();
     let views = tensors.iter().map(|(name, shape, bytes)| {
-        (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).expect("as many bytes as the shape has"))
+        (
+            name.as_str(),
+            TensorView::new(Dtype::F32, shape.clone(), bytes).expect("as many bytes as the shape has"),
+        )
     });
     safetensors::serialize_to_file(views, None, path).expect("a checkpoint is written");
 }

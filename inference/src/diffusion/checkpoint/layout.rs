@@ -1,4 +1,4 @@
-//! Brings published tensors into the names and cuts that the graphs here take.
+//! Cuts and prefixes that stand between published tensors and the graphs.
 
 use reelsmith_graph::Weights;
 use reelsmith_inference_core::Result;
@@ -29,7 +29,18 @@ pub fn text(weights: Weights) -> Weights {
     if is_whole { weights } else { weights.renamed(|name| Some(format!("{OUTER}{name}"))) }
 }
 
+/// The weights of an autoencoder under diffusers' present names of its attention; older files have others.
+pub(super) fn autoencoder(weights: Weights) -> Weights {
+    const OLD: [(&str, &str); 4] = [
+        ("attentions.0.query.", "attentions.0.to_q."),
+        ("attentions.0.key.", "attentions.0.to_k."),
+        ("attentions.0.value.", "attentions.0.to_v."),
+        ("attentions.0.proj_attn.", "attentions.0.to_out.0."),
+    ];
+    weights.renamed(|name| Some(OLD.iter().fold(name.to_owned(), |name, (from, to)| name.replacen(from, to, 1))))
+}
+
 /// The tensors of `prefix`, without it.
-pub fn below(weights: &Weights, prefix: &str) -> Weights {
+pub(super) fn below(weights: &Weights, prefix: &str) -> Weights {
     weights.renamed(|name| name.strip_prefix(prefix).map(str::to_owned))
 }

@@ -1,14 +1,15 @@
+use super::{Checkpoint, TARGETS, array, assert_close, open};
 use crate::support::cases::{Case, cases};
-use crate::{Checkpoint, TARGETS, array, assert_close, open};
 use reelsmith_inference::diffusion::condition::sinusoids;
 use reelsmith_inference::diffusion::config::UnetConfig;
 use reelsmith_inference::diffusion::controlnet::{ControlNetConfig, controlnet};
-use reelsmith_inference::diffusion::{layout, unet::unet};
+use reelsmith_inference::diffusion::{checkpoint::layout, unet::unet};
 use reelsmith_inference::network::{Array, Feed};
 
 /// What UNet and ControlNet take of a case: sample, time, added and text.
 fn inputs(case: &Case, config: &UnetConfig) -> [(&'static str, Array); 4] {
-    let time = case.floats("timestep").iter().flat_map(|t| sinusoids(*t, config.blocks[0].channels)).collect();
+    let time =
+        case.floats("timestep").iter().flat_map(|t| sinusoids(*t, config.blocks[0].channels)).collect();
     let (pooled, sizes) = (array(case, "pooled"), array(case, "sizes"));
     let added: Vec<f32> = pooled
         .data

@@ -1,18 +1,15 @@
 //! The networks against diffusers and transformers: the same random weights under the true names, the same inputs,
 //! the numbers within 1e-4 of the largest (`tests/reference/networks.py` made them).
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod clip;
 mod unet;
 mod vae;
 
+use crate::support::cases::{Case, relative_error};
+use crate::support::checkpoint;
 use reelsmith_graph::{Target, Weights};
 use reelsmith_inference::network::{Array, Network};
 use std::collections::BTreeMap;
-use support::cases::{Case, relative_error};
-use support::checkpoint;
 
 /// The bar for every network.
 const BAR: f32 = 1e-4;

@@ -1,5 +1,5 @@
+use super::{Checkpoint, TARGETS, array, assert_close, open};
 use crate::support::cases::cases;
-use crate::{Checkpoint, TARGETS, array, assert_close, open};
 use reelsmith_inference::diffusion::vae::{VaeConfig, decoder, encoder};
 
 #[test]
