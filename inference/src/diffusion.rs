@@ -6,6 +6,7 @@ pub mod clip;
 pub mod condition;
 pub mod config;
 pub mod controlnet;
+pub mod lora;
 pub mod noise;
 pub mod sampler;
 pub mod schedule;

@@ -5,6 +5,7 @@ use crate::proto::Element;
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -16,9 +17,12 @@ const MOST_HEADER: u64 = 100_000_000;
 /// First bytes of what `torch.save` writes: a zip archive, or a pickle of protocol 2.
 const PICKLED: [&[u8]; 2] = [b"PK\x03\x04", b"\x80\x02"];
 
-/// Names and tensors of the file at `path`. Tensors of whole numbers (position ids and the like), which no
+/// What a file says of itself, and its tensors by name.
+type Contents = (BTreeMap<String, String>, Vec<(String, Tensor)>);
+
+/// The contents of the file at `path`. Tensors of whole numbers (position ids and the like), which no
 /// graph takes, are left out.
-pub(super) fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
+pub(super) fn read(path: &Path) -> Result<Contents> {
     let failed = |error: io::Error| unreadable(path, error);
     let absolute: Arc<Path> = std::path::absolute(path).map_err(failed)?.into();
     if absolute.to_str().is_none() {
@@ -55,7 +59,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
         let why = format!("its header tells of {end} bytes of tensors, and {data} follow it");
         return Err(not_safetensors(path, &format!("{why}: it is cut off or damaged, fetch it again")));
     }
-    Ok(tensors)
+    let about = metadata.metadata().clone().unwrap_or_default();
+    Ok((about.into_iter().collect(), tensors))
 }
 
 /// The length of the header and the header itself.
