@@ -50,6 +50,8 @@ pub struct Solver {
     method: Box<dyn Method>,
     timesteps: Vec<f32>,
     start: usize,
+    /// The step to be taken.
+    next: usize,
 }
 
 impl std::fmt::Debug for Solver {
@@ -75,25 +77,12 @@ impl Solver {
             return Err(invalid(message));
         }
         let start = count - remaining(steps, strength)?;
-        let (method, timesteps): (Box<dyn Method>, Vec<f32>) = match sampler {
-            Sampler::Euler => boxed(Euler::new(config, count)),
-            Sampler::EulerAncestral => boxed(Euler::ancestral(config, count)),
-            Sampler::DpmPlusPlus2mKarras => boxed(DpmPlusPlus::new(config, count)),
-            Sampler::UniPc => boxed(UniPc::new(config, count)),
-            Sampler::Lcm => boxed(Lcm::new(config, count)),
-            Sampler::Ddim => boxed(Ddim::new(config, count)),
-        };
-        let solver = Self { method, timesteps, start };
-        let blind =
-            config.prediction_type == PredictionType::Epsilon && solver.method.mixture(start).0 == 0.0;
-        if blind {
-            let message = format!(
-                "{} cannot start: this model's noise schedule ends in pure noise, and it predicts noise; use euler",
-                name(sampler)
-            );
-            return Err(invalid(message));
+        let (method, timesteps) = planned(sampler, config, count);
+        if config.prediction_type == PredictionType::Epsilon && method.mixture(start).0 == 0.0 {
+            let why = "this model's noise schedule ends in pure noise, and it predicts noise";
+            return Err(invalid(format!("{} cannot start: {why}; use euler", name(sampler))));
         }
-        Ok(solver)
+        Ok(Self { method, timesteps, start, next: 0 })
     }
 
     /// The time steps that the model is conditioned on, noisiest first: one for each step that is taken.
@@ -116,13 +105,17 @@ impl Solver {
     /// order; step 0 begins anew. `noise` is asked exactly where diffusers draws.
     ///
     /// # Panics
-    /// If there is no step `i`, or `model_output` or the noise has another length than `sample`.
+    /// If step `i` is not 0 or the one after the last taken, if there is no such step, or if `model_output` or the
+    /// noise has another length than `sample`.
     pub fn step(&mut self, i: usize, model_output: &[f32], sample: &mut [f32], noise: &mut Noise<'_>) {
         assert!(i < self.timesteps().len(), "step {i} of {}", self.timesteps().len());
         assert_eq!(model_output.len(), sample.len(), "one output for each number of the sample");
         if i == 0 {
             self.method.restart();
+            self.next = 0;
         }
+        assert_eq!(i, self.next, "steps are taken in order");
+        self.next += 1;
         let mut checked = |count| {
             let noise = noise(count);
             assert_eq!(noise.len(), count, "as much noise as was asked for");
@@ -144,6 +137,18 @@ impl Solver {
     }
 }
 
+/// A sampler and all its time steps.
+fn planned(sampler: Sampler, config: &ScheduleConfig, steps: usize) -> (Box<dyn Method>, Vec<f32>) {
+    match sampler {
+        Sampler::Euler => boxed(Euler::new(config, steps)),
+        Sampler::EulerAncestral => boxed(Euler::ancestral(config, steps)),
+        Sampler::DpmPlusPlus2mKarras => boxed(DpmPlusPlus::new(config, steps)),
+        Sampler::UniPc => boxed(UniPc::new(config, steps)),
+        Sampler::Lcm => boxed(Lcm::new(config, steps)),
+        Sampler::Ddim => boxed(Ddim::new(config, steps)),
+    }
+}
+
 fn boxed(made: (impl Method + 'static, Vec<f32>)) -> (Box<dyn Method>, Vec<f32>) {
     (Box::new(made.0), made.1)
 }
@@ -153,7 +158,8 @@ fn most_steps(sampler: Sampler, config: &ScheduleConfig) -> usize {
     let trained = config.num_train_timesteps;
     match (sampler, config.timestep_spacing) {
         (Sampler::Lcm, _) => config.original_inference_steps,
-        (Sampler::UniPc, TimestepSpacing::Leading | TimestepSpacing::Linspace) => trained - 1,
+        (Sampler::UniPc, TimestepSpacing::Leading) => trained - 1 - config.steps_offset,
+        (Sampler::UniPc, TimestepSpacing::Linspace) => trained - 1,
         (Sampler::Ddim, TimestepSpacing::Leading) => trained - config.steps_offset,
         _ => trained,
     }
@@ -201,3 +207,6 @@ impl PredictionType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

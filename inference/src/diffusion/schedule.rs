@@ -12,14 +12,20 @@ use std::f64::consts::FRAC_PI_2;
 use std::ops::RangeInclusive;
 
 /// Training time steps that a configuration may have.
-const TRAINING_STEPS: RangeInclusive<usize> = 2..=10_000;
+const TRAINING_STEPS: RangeInclusive<usize> = 4..=10_000;
+
+/// Variance that a time step may add: what single precision still tells from 0 and 1.
+const BETAS: RangeInclusive<f64> = 1e-6..=0.999;
+
+/// What must be left of the picture's variance before a schedule is stretched; cosine betas leave 2e-9.
+const LEAST_LEFT: f32 = 1e-12;
 
 /// How a model was trained and wants to be sampled. The default is SDXL base 1.0's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleConfig {
-    /// Time steps of the training, from 0 (hardly any noise). From 2 to 10,000.
+    /// Time steps of the training, from 0 (hardly any noise). From 4 to 10,000.
     pub num_train_timesteps: usize,
-    /// Variance that the first time step adds, above 0 and below 1.
+    /// Variance that the first time step adds: from 0.000001 to 0.999.
     pub beta_start: f64,
     /// Variance that the last one adds, likewise.
     pub beta_end: f64,
@@ -167,14 +173,13 @@ impl ScheduleConfig {
 
     /// Refuses numbers that no schedule can be made of.
     pub(super) fn check(&self) -> Result<()> {
-        let beta = |beta: f64| beta > 0.0 && beta < 1.0;
         let steps = self.num_train_timesteps;
         let within = |count: usize| (1..=steps).contains(&count);
         let range = self.clip_sample_range;
         let checks = [
-            ("num_train_timesteps", TRAINING_STEPS.contains(&steps), "from 2 to 10000"),
-            ("beta_start", beta(self.beta_start), "above 0 and below 1"),
-            ("beta_end", beta(self.beta_end), "above 0 and below 1"),
+            ("num_train_timesteps", TRAINING_STEPS.contains(&steps), "from 4 to 10000"),
+            ("beta_start", BETAS.contains(&self.beta_start), "from 0.000001 to 0.999"),
+            ("beta_end", BETAS.contains(&self.beta_end), "from 0.000001 to 0.999"),
             ("steps_offset", self.steps_offset <= 1, "0 or 1"),
             (
                 "original_inference_steps",
@@ -184,12 +189,15 @@ impl ScheduleConfig {
             ("timestep_scaling", self.timestep_scaling.is_finite(), "a number"),
             ("clip_sample_range", range.is_none_or(|range| range > 0.0 && range.is_finite()), "above 0"),
         ];
-        match checks.iter().find(|(_, holds, _)| !holds) {
-            Some((key, _, allowed)) => {
-                Err(corrupt(format!("scheduler_config.json: {key} must be {allowed}")))
-            }
-            None => Ok(()),
+        if let Some((key, _, allowed)) = checks.iter().find(|(_, holds, _)| !holds) {
+            return Err(corrupt(format!("scheduler_config.json: {key} must be {allowed}")));
         }
+        if cumulated(&self.betas()).last().is_none_or(|left| *left < LEAST_LEFT) {
+            let message =
+                "scheduler_config.json: beta_end adds so much noise that nothing is left of a picture";
+            return Err(corrupt(message.to_owned()));
+        }
+        Ok(())
     }
 
     /// The part of the picture's variance that is left at each training time step, falling from nearly 1 to nearly
@@ -280,3 +288,6 @@ fn rescaled(betas: &[f32]) -> Vec<f32> {
 fn corrupt(message: String) -> InferenceError {
     InferenceError::new(ErrorKind::ModelCorrupt, message)
 }
+
+#[cfg(test)]
+mod tests;
