@@ -2,6 +2,7 @@
 //! Runtime ([`runtime`]) and performs the contract of `reelsmith-inference-core` with it
 //! ([`engine`]).
 
+pub mod diffusion;
 pub mod engine;
 #[cfg(test)]
 mod fetched;
