@@ -10,6 +10,7 @@ mod single;
 
 use super::clip::ClipConfig;
 use super::config::UnetConfig;
+use super::controlnet::ControlNetConfig;
 use super::schedule::ScheduleConfig;
 use super::vae::VaeConfig;
 use reelsmith_graph::Weights;
@@ -25,6 +26,13 @@ pub struct Part<C> {
     pub config: C,
     /// Its tensors, under diffusers' names.
     pub weights: Weights,
+}
+
+impl Part<ClipConfig> {
+    /// Whether it is the encoder that gives pooled text.
+    pub fn gives_pooled(&self) -> bool {
+        self.weights.layer("").has_layer("text_projection")
+    }
 }
 
 /// A checkpoint, opened: every header read and checked, no weight touched.
@@ -97,6 +105,14 @@ impl Checkpoint {
         }
         Ok(())
     }
+}
+
+/// A ControlNet: a folder with `config.json` in diffusers' layout.
+///
+/// # Errors
+/// `ModelMissing`, or `ModelCorrupt` naming what cannot be used.
+pub fn controlnet(path: &Path) -> Result<Part<ControlNetConfig>> {
+    folder::controlnet(path)
 }
 
 /// An autoencoder alone: a folder with `config.json`, or a file in diffusers' or the original names.

@@ -3,6 +3,7 @@
 use super::{Checkpoint, Part, corrupt, family, layout};
 use crate::diffusion::clip::ClipConfig;
 use crate::diffusion::config::UnetConfig;
+use crate::diffusion::controlnet::ControlNetConfig;
 use crate::diffusion::schedule::ScheduleConfig;
 use crate::diffusion::vae::VaeConfig;
 use reelsmith_graph::Weights;
@@ -58,6 +59,24 @@ pub(super) fn vae(folder: &Path) -> Result<Part<VaeConfig>> {
     let title = folder.join("config.json");
     let config = VaeConfig::parse(&read(&title)?, &title.display().to_string())?;
     Ok(Part { config, weights: layout::autoencoder(weights(folder)?) })
+}
+
+/// A ControlNet; a file stands for its folder, or for SDXL's shape where no configuration lies beside it.
+pub(super) fn controlnet(path: &Path) -> Result<Part<ControlNetConfig>> {
+    let (folder, weights) = match path.is_dir() {
+        true => (path, weights(path)?),
+        false => (path.parent().unwrap_or(path), Weights::open(&[path.to_path_buf()])?),
+    };
+    let title = folder.join("config.json");
+    let config = match title.is_file() || path.is_dir() {
+        true => ControlNetConfig::parse(&read(&title)?, &title.display().to_string())?,
+        false => ControlNetConfig::sdxl(),
+    };
+    if !weights.has("controlnet_cond_embedding.conv_in.weight") {
+        let title = &weights.title;
+        return Err(corrupt(format!("{title} is no ControlNet: {}", family::looks_like(&weights))));
+    }
+    Ok(Part { config, weights: layout::attending(weights)? })
 }
 
 fn text(folder: &Path) -> Result<Part<ClipConfig>> {
