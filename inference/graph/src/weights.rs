@@ -3,8 +3,8 @@
 mod safetensors;
 
 use crate::proto::Element;
-use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use half::{bf16, f16};
+use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -44,13 +44,18 @@ impl Tensor {
         let mut bytes = vec![0; self.bytes() as usize];
         let read = File::open(&self.file).and_then(|file| file.read_exact_at(&mut bytes, self.offset));
         read.map_err(|error| {
-            corrupt(format!("{} cannot be read at byte {}", self.file.display(), self.offset)).with_source(error)
+            corrupt(format!("{} cannot be read at byte {}", self.file.display(), self.offset))
+                .with_source(error)
         })?;
         match self.element {
             Element::F32 => Ok(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
             Element::F16 => Ok(bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()),
-            Element::Bf16 => Ok(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()),
-            Element::I64 => Err(corrupt(format!("{}: whole numbers where floats are needed", self.file.display()))),
+            Element::Bf16 => {
+                Ok(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect())
+            }
+            Element::I64 => {
+                Err(corrupt(format!("{}: whole numbers where floats are needed", self.file.display())))
+            }
         }
     }
 

@@ -79,7 +79,8 @@ impl Checkpoint {
     /// The parts must fit each other.
     fn check(&self) -> Result<()> {
         let [first, second] = &self.text;
-        let (text, wanted) = (first.config.hidden_size + second.config.hidden_size, self.unet.config.text_width);
+        let (text, wanted) =
+            (first.config.hidden_size + second.config.hidden_size, self.unet.config.text_width);
         if text != wanted {
             let title = &self.unet.weights.title;
             return Err(corrupt(format!(

@@ -57,8 +57,9 @@ impl Lora {
     /// Diffusers writes PEFT's settings beside the tensors, the numerator of the scale among them.
     fn take_metadata(&mut self, metadata: &BTreeMap<String, String>) -> Result<()> {
         let Some(text) = metadata.get("lora_adapter_metadata") else { return Ok(()) };
-        let settings: Value = serde_json::from_str(text)
-            .map_err(|error| corrupt(&self.title, &format!("its `lora_adapter_metadata` is no JSON: {error}")))?;
+        let settings: Value = serde_json::from_str(text).map_err(|error| {
+            corrupt(&self.title, &format!("its `lora_adapter_metadata` is no JSON: {error}"))
+        })?;
         for ((network, _), module) in &mut self.modules {
             let setting = |name: &str| &settings[format!("{}.{name}", network.prefix())];
             for kind in ["use_dora", "use_rslora"] {
@@ -67,7 +68,10 @@ impl Lora {
                 }
             }
             if setting("alpha_pattern").as_object().is_some_and(|pattern| !pattern.is_empty()) {
-                return Err(corrupt(&self.title, "it sets an alpha for single layers, which is not supported"));
+                return Err(corrupt(
+                    &self.title,
+                    "it sets an alpha for single layers, which is not supported",
+                ));
             }
             module.alpha = module.alpha.or(setting("lora_alpha").as_f64().map(|alpha| alpha as f32));
         }
@@ -102,7 +106,13 @@ impl Lora {
     }
 
     /// The change of part `part` of `parts` equal ones, along the outputs, of a layer.
-    fn adapter(&self, layer: &str, module: &Module, weight: f32, (part, parts): (usize, usize)) -> Result<Adapter> {
+    fn adapter(
+        &self,
+        layer: &str,
+        module: &Module,
+        weight: f32,
+        (part, parts): (usize, usize),
+    ) -> Result<Adapter> {
         let (Some(up), Some(down)) = (&module.up, &module.down) else {
             return Err(corrupt(&self.title, &format!("`{layer}` has only one of its two matrices")));
         };
@@ -110,14 +120,21 @@ impl Lora {
         let rows = up.shape.first().copied().unwrap_or(0);
         if rank == 0 || rows == 0 || rows % parts != 0 || up.count() != (rows * rank) as u64 {
             let (up, down) = (&up.shape, &down.shape);
-            return Err(corrupt(&self.title, &format!("the matrices {up:?} and {down:?} of `{layer}` do not fit")));
+            return Err(corrupt(
+                &self.title,
+                &format!("the matrices {up:?} and {down:?} of `{layer}` do not fit"),
+            ));
         }
         let alpha = module.alpha.unwrap_or(rank as f32);
         if !alpha.is_finite() {
             return Err(corrupt(&self.title, &format!("the alpha of `{layer}` is {alpha}")));
         }
         let each = rows / parts;
-        Ok(Adapter { up: up.rows(part * each, each), down: down.clone(), scale: weight * alpha / rank as f32 })
+        Ok(Adapter {
+            up: up.rows(part * each, each),
+            down: down.clone(),
+            scale: weight * alpha / rank as f32,
+        })
     }
 
     fn check_shape(&self, name: &str, tensor: Option<&Tensor>, adapter: &Adapter) -> Result<()> {
@@ -129,7 +146,10 @@ impl Lora {
             return Ok(());
         }
         let change = (adapter.up.shape[0], taken);
-        Err(self.other_base(&format!("`{name}` is {rows} x {columns} there, and the change is {} x {}", change.0, change.1)))
+        Err(self.other_base(&format!(
+            "`{name}` is {rows} x {columns} there, and the change is {} x {}",
+            change.0, change.1
+        )))
     }
 
     fn other_base(&self, why: &str) -> InferenceError {

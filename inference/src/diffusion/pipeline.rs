@@ -29,7 +29,7 @@ use start::Start;
 use std::path::{Path, PathBuf};
 use text::Conditioning;
 
-pub use check::{MOST_COUNT, MOST_CONTROLS, MOST_LORAS, MOST_PIXELS, SIDES};
+pub use check::{MOST_CONTROLS, MOST_COUNT, MOST_LORAS, MOST_PIXELS, SIDES};
 
 /// Finds the files of a LoRA or a ControlNet that a request names.
 pub type Locate = Box<dyn Fn(&ModelId) -> Result<PathBuf> + Send>;
@@ -116,8 +116,7 @@ impl TextToImage for Sdxl {
         let mut steps = Steps::new(control, request);
         steps.next()?;
         self.networks.select(&self.checkpoint, request)?;
-        let conditioning =
-            Conditioning::of(request, &self.checkpoint, &self.tokenizers, &mut self.networks)?;
+        let conditioning = Conditioning::of(request, &self.checkpoint, &self.tokenizers, &mut self.networks)?;
         let seeds: Vec<u64> = (0..u64::from(request.count)).map(|n| request.seed.wrapping_add(n)).collect();
         let mut images = Vec::with_capacity(seeds.len());
         for seed in &seeds {

@@ -52,6 +52,7 @@ pub struct Solver {
     start: usize,
     /// The step to be taken.
     next: usize,
+    prediction: PredictionType,
 }
 
 impl std::fmt::Debug for Solver {
@@ -82,7 +83,7 @@ impl Solver {
             let why = "this model's noise schedule ends in pure noise, and it predicts noise";
             return Err(invalid(format!("{} cannot start: {why}; use euler", name(sampler))));
         }
-        Ok(Self { method, timesteps, start, next: 0 })
+        Ok(Self { method, timesteps, start, next: 0, prediction: config.prediction_type })
     }
 
     /// The time steps that the model is conditioned on, noisiest first: one for each step that is taken.
@@ -122,6 +123,28 @@ impl Solver {
             noise
         };
         self.method.step(self.start + i, model_output, sample, &mut checked);
+    }
+
+    /// The picture that `model_output` says is in `sample`, that of step `i` before it was taken: what a preview
+    /// shows.
+    ///
+    /// # Panics
+    /// If there is no step `i`.
+    pub fn denoised(&self, i: usize, model_output: &[f32], sample: &[f32]) -> Vec<f32> {
+        assert!(i < self.timesteps().len(), "step {i} of {}", self.timesteps().len());
+        let (picture, noise) = self.method.mixture(self.start + i);
+        // 1 where variances are preserved; the samplers that count in sigmas let the sample grow.
+        let norm = picture.hypot(noise);
+        let (of_sample, of_output) = match self.prediction {
+            PredictionType::Epsilon => (1.0 / picture, -noise / picture),
+            PredictionType::VPrediction => (picture / (norm * norm), -noise / norm),
+            PredictionType::Sample => (0.0, 1.0),
+        };
+        sample
+            .iter()
+            .zip(model_output)
+            .map(|(sample, output)| of_sample * sample + of_output * output)
+            .collect()
     }
 
     /// A picture's latents with the noise that a sample of step `i` has: the start of image-to-image, and what

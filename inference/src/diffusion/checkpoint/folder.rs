@@ -29,7 +29,10 @@ pub(super) fn open(path: &Path) -> Result<Checkpoint> {
     if !unet.is_dir() {
         return Err(InferenceError::new(
             ErrorKind::ModelMissing,
-            format!("{} has no folder `unet`; give a folder in diffusers' layout or a .safetensors file", path.display()),
+            format!(
+                "{} has no folder `unet`; give a folder in diffusers' layout or a .safetensors file",
+                path.display()
+            ),
         ));
     }
     let title = unet.join("config.json");
@@ -91,7 +94,8 @@ pub(in crate::diffusion) fn weights(folder: &Path) -> Result<Weights> {
         for stem in STEMS {
             let index = folder.join(format!("{stem}.safetensors.index{variant}.json"));
             if index.is_file() {
-                return Weights::open(&shards(folder, &index)?).map(|w| w.titled(folder.display().to_string()));
+                return Weights::open(&shards(folder, &index)?)
+                    .map(|w| w.titled(folder.display().to_string()));
             }
             let file = folder.join(format!("{stem}{variant}.safetensors"));
             if file.is_file() {

@@ -37,7 +37,8 @@ pub(super) fn autoencoder(weights: Weights) -> Weights {
         ("attentions.0.value.", "attentions.0.to_v."),
         ("attentions.0.proj_attn.", "attentions.0.to_out.0."),
     ];
-    weights.renamed(|name| Some(OLD.iter().fold(name.to_owned(), |name, (from, to)| name.replacen(from, to, 1))))
+    weights
+        .renamed(|name| Some(OLD.iter().fold(name.to_owned(), |name, (from, to)| name.replacen(from, to, 1))))
 }
 
 /// The tensors of `prefix`, without it.

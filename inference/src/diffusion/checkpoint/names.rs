@@ -14,7 +14,8 @@ pub(super) fn unet_weights(weights: &Weights) -> Result<Weights> {
 /// Residual blocks of a level on the way down: the first downsampler comes after that many blocks and the first
 /// convolution.
 fn layers_per_block<'a>(names: impl Iterator<Item = &'a str>) -> usize {
-    let at = |name: &str| name.strip_prefix("input_blocks.")?.strip_suffix(".0.op.weight")?.parse::<usize>().ok();
+    let at =
+        |name: &str| name.strip_prefix("input_blocks.")?.strip_suffix(".0.op.weight")?.parse::<usize>().ok();
     names.filter_map(at).min().map_or(2, |first| first.saturating_sub(1)).max(1)
 }
 
@@ -106,14 +107,16 @@ fn vae(name: &str, levels: usize) -> String {
         ("mid.attn_1.proj_out.", "mid_block.attentions.0.to_out.0."),
         ("norm_out.", "conv_norm_out."),
     ];
-    let Some((side, rest)) = name.split_once('.').filter(|(side, _)| ["encoder", "decoder"].contains(side)) else {
+    let Some((side, rest)) = name.split_once('.').filter(|(side, _)| ["encoder", "decoder"].contains(side))
+    else {
         return name.to_owned();
     };
     if let Some((from, to)) = PARTS.iter().find(|(from, _)| rest.starts_with(from)) {
         return format!("{side}.{to}{}", &rest[from.len()..]).replace("nin_shortcut", "conv_shortcut");
     }
     let mut parts = rest.splitn(3, '.');
-    let (way, level, below) = (parts.next(), parts.next().and_then(|n| n.parse::<usize>().ok()), parts.next());
+    let (way, level, below) =
+        (parts.next(), parts.next().and_then(|n| n.parse::<usize>().ok()), parts.next());
     let (Some(way @ ("down" | "up")), Some(level), Some(below)) = (way, level, below) else {
         return name.to_owned();
     };
@@ -185,7 +188,10 @@ mod tests {
             assert_eq!(unet(original, 2), diffusers);
         }
         for (original, diffusers) in [
-            ("encoder.down.1.block.0.nin_shortcut.weight", "encoder.down_blocks.1.resnets.0.conv_shortcut.weight"),
+            (
+                "encoder.down.1.block.0.nin_shortcut.weight",
+                "encoder.down_blocks.1.resnets.0.conv_shortcut.weight",
+            ),
             ("decoder.up.0.block.2.norm1.bias", "decoder.up_blocks.3.resnets.2.norm1.bias"),
             ("decoder.up.3.upsample.conv.bias", "decoder.up_blocks.0.upsamplers.0.conv.bias"),
             ("decoder.mid.attn_1.proj_out.weight", "decoder.mid_block.attentions.0.to_out.0.weight"),

@@ -51,7 +51,8 @@ pub(super) fn unet(weights: &Weights, pooled: usize) -> Result<UnetConfig> {
         projection,
         ..UnetConfig::sdxl()
     };
-    let uneven = |block: &BlockConfig| block.channels % config.groups != 0 || block.channels % block.heads != 0;
+    let uneven =
+        |block: &BlockConfig| block.channels % config.groups != 0 || block.channels % block.heads != 0;
     match config.blocks.is_empty() || config.blocks.iter().any(uneven) || config.layers_per_block == 0 {
         true => Err(corrupt(format!("{}: its blocks are not those of an SDXL UNet", weights.title))),
         false => Ok(config),
@@ -60,7 +61,8 @@ pub(super) fn unet(weights: &Weights, pooled: usize) -> Result<UnetConfig> {
 
 pub(super) fn vae(weights: &Weights) -> Result<VaeConfig> {
     let levels = count(weights, "encoder.down_blocks.", ".resnets.0.conv1.weight");
-    let channels = |level: usize| extent(weights, &format!("encoder.down_blocks.{level}.resnets.0.conv1.weight"), 0);
+    let channels =
+        |level: usize| extent(weights, &format!("encoder.down_blocks.{level}.resnets.0.conv1.weight"), 0);
     let config = VaeConfig {
         latent_channels: extent(weights, "decoder.conv_in.weight", 1)?,
         block_out_channels: (0..levels).map(channels).collect::<Result<_>>()?,
@@ -78,7 +80,8 @@ pub(super) fn vae(weights: &Weights) -> Result<VaeConfig> {
 pub(super) fn clip(weights: &Weights, hidden_act: &str) -> Result<ClipConfig> {
     let words = "text_model.embeddings.token_embedding.weight";
     let hidden_size = extent(weights, words, 1)?;
-    let projection = weights.get("text_projection.transposed").and_then(|tensor| tensor.shape.get(1).copied());
+    let projection =
+        weights.get("text_projection.transposed").and_then(|tensor| tensor.shape.get(1).copied());
     Ok(ClipConfig {
         hidden_size,
         intermediate_size: extent(weights, "text_model.encoder.layers.0.mlp.fc1.weight", 0)?,

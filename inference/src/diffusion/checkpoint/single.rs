@@ -14,8 +14,13 @@ const TEXT: &str = "conditioner.embedders.0.transformer.";
 const TEXT_2: &str = "conditioner.embedders.1.model.";
 
 /// Prefixes of what a checkpoint may hold beside its networks: copies and constants of the training.
-const BESIDE: [&str; 5] =
-    ["model_ema.", "denoiser.", "first_stage_model.loss.", "conditioner.embedders.1.model.logit_scale", "edm_"];
+const BESIDE: [&str; 5] = [
+    "model_ema.",
+    "denoiser.",
+    "first_stage_model.loss.",
+    "conditioner.embedders.1.model.logit_scale",
+    "edm_",
+];
 
 /// Keys by which fine-tunes tell that they predict velocity, and that their schedule ends in pure noise.
 const VELOCITY: &str = "v_pred";
@@ -28,7 +33,9 @@ pub(super) fn open(path: &Path, without_vae: bool) -> Result<Checkpoint> {
         [UNET, VAE, TEXT, TEXT_2].iter().chain(&BESIDE).any(|prefix| name.starts_with(prefix))
             || [VELOCITY, ZERO_SNR].contains(&name)
     };
-    if !all.iter().any(|(name, _)| name.starts_with(UNET)) || !all.iter().any(|(name, _)| name.starts_with(TEXT_2)) {
+    if !all.iter().any(|(name, _)| name.starts_with(UNET))
+        || !all.iter().any(|(name, _)| name.starts_with(TEXT_2))
+    {
         return Err(corrupt(format!("{title} is no SDXL checkpoint: {}", family::looks_like(&all))));
     }
     if let Some((name, _)) = all.iter().find(|(name, _)| !known(name)) {

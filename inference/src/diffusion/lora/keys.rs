@@ -106,7 +106,8 @@ impl Key {
         };
         // Diffusers' oldest form names the attention processor: `attn1.processor.to_out`.
         let layer = layer[prefix.len()..].replace(".processor.", ".");
-        let layer = if ending.starts_with('_') && layer.ends_with(".to_out") { format!("{layer}.0") } else { layer };
+        let layer =
+            if ending.starts_with('_') && layer.ends_with(".to_out") { format!("{layer}.0") } else { layer };
         Ok(Self { network: *network, layer, role: *role })
     }
 }
@@ -118,7 +119,9 @@ impl Places {
     pub(super) fn of(weights: &Weights) -> Self {
         let mut places: HashMap<String, Vec<String>> = HashMap::new();
         for (name, tensor) in weights.iter() {
-            let Some(layer) = name.strip_suffix(".weight").filter(|_| tensor.shape.len() >= 2) else { continue };
+            let Some(layer) = name.strip_suffix(".weight").filter(|_| tensor.shape.len() >= 2) else {
+                continue;
+            };
             // A GEGLU's projection is two tensors here, in the order of this list, and one to a LoRA.
             let whole = layer.strip_suffix(".proj.value").or(layer.strip_suffix(".proj.gate"));
             let layer = whole.map_or(layer.to_owned(), |layer| format!("{layer}.proj"));
@@ -179,8 +182,12 @@ mod tests {
         assert_eq!(dotted(&kohya.layer).unwrap(), "input_blocks.4.1.proj_in");
         assert_eq!(dotted("input_blocks_1_0_in_layers_2").unwrap(), "input_blocks.1.0.in_layers.2");
         let peft = key("text_encoder_2.text_model.encoder.layers.3.mlp.fc1.lora_B.weight");
-        assert_eq!((peft.network, peft.layer.as_str()), (Network::Text2, "text_model.encoder.layers.3.mlp.fc1"));
-        let old = key("unet.mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_out_lora.up.weight");
+        assert_eq!(
+            (peft.network, peft.layer.as_str()),
+            (Network::Text2, "text_model.encoder.layers.3.mlp.fc1")
+        );
+        let old =
+            key("unet.mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_out_lora.up.weight");
         assert_eq!(old.layer, "mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0");
     }
 

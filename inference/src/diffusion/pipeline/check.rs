@@ -28,7 +28,9 @@ pub(super) fn check(request: &ImageRequest, checkpoint: &Checkpoint) -> Result<(
         ));
     }
     if u64::from(width) * u64::from(height) > MOST_PIXELS {
-        return invalid(format!("a picture of {width}x{height} has more than {MOST_PIXELS} pixels; upscale a smaller one"));
+        return invalid(format!(
+            "a picture of {width}x{height} has more than {MOST_PIXELS} pixels; upscale a smaller one"
+        ));
     }
     if !(1..=MOST_COUNT).contains(&request.count) {
         return invalid(format!("{} pictures: one request makes from 1 to {MOST_COUNT}", request.count));
@@ -45,7 +47,9 @@ pub(super) fn check(request: &ImageRequest, checkpoint: &Checkpoint) -> Result<(
 
 fn loras_and_controls(request: &ImageRequest) -> Result<()> {
     if request.loras.len() > MOST_LORAS || request.controls.len() > MOST_CONTROLS {
-        return invalid(format!("one request takes at most {MOST_LORAS} LoRAs and {MOST_CONTROLS} ControlNets"));
+        return invalid(format!(
+            "one request takes at most {MOST_LORAS} LoRAs and {MOST_CONTROLS} ControlNets"
+        ));
     }
     for lora in &request.loras {
         within(&format!("weight of {}", lora.model), lora.weight, -4.0..=4.0)?;

@@ -120,7 +120,8 @@ fn predict(
         let shape = [batch, 3, hint.shape[2], hint.shape[3]];
         let hint = Array::new(&shape, hint.data.repeat(batch));
         let mut feeds = view.feeds(conditioning);
-        feeds.extend([(HINT, (&hint).into()), (STRENGTH, Feed::Floats(&[], std::slice::from_ref(&strength)))]);
+        feeds
+            .extend([(HINT, (&hint).into()), (STRENGTH, Feed::Floats(&[], std::slice::from_ref(&strength)))]);
         let made = networks.control(&control.model)?.run(&feeds, &outputs)?;
         match residuals.is_empty() {
             true => residuals = made,

@@ -74,7 +74,11 @@ impl Networks {
     pub(super) fn text(&mut self, checkpoint: &Checkpoint, n: usize) -> Result<&mut Network> {
         let part = &self.adapted.as_ref().unwrap_or(checkpoint).text[n];
         started(&mut self.text[n], || {
-            Network::open("text encoder", &text_encoder(&part.config, &part.weights, self.target)?, self.threads)
+            Network::open(
+                "text encoder",
+                &text_encoder(&part.config, &part.weights, self.target)?,
+                self.threads,
+            )
         })
     }
 

@@ -4,8 +4,12 @@ use reelsmith_inference_core::image::Image;
 
 /// Red, green and blue of each latent channel of SDXL, fitted by others (ComfyUI, `comfy/latent_formats.py`, class
 /// `SDXL`), and what is added.
-const COLOURS: [[f32; 3]; 4] =
-    [[0.3651, 0.4232, 0.4341], [-0.2533, -0.0042, 0.1068], [0.1076, 0.1111, -0.0362], [-0.3165, -0.2492, -0.2188]];
+const COLOURS: [[f32; 3]; 4] = [
+    [0.3651, 0.4232, 0.4341],
+    [-0.2533, -0.0042, 0.1068],
+    [0.1076, 0.1111, -0.0362],
+    [-0.3165, -0.2492, -0.2188],
+];
 const SHIFT: [f32; 3] = [0.1084, -0.0175, -0.0011];
 
 /// A picture of w x h pixels of latents (1, 4, h, w).

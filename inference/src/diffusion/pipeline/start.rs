@@ -51,7 +51,8 @@ impl Start {
         };
         let made_for_it = checkpoint.unet.config.in_channels != vae.latent_channels;
         let Some(mask) = &start.mask else {
-            let original = encode(checkpoint, networks, &pixels::array(&start.image), request, generator, steps)?;
+            let original =
+                encode(checkpoint, networks, &pixels::array(&start.image), request, generator, steps)?;
             let noise = generator.randn(request.noise, count);
             let latents = Array::new(&shape, solver.add_noise(0, &original, &noise));
             return Ok(Self { latents, kept: None, beside: None });
@@ -60,7 +61,9 @@ impl Start {
         let is_full = start.strength >= 1.0;
         let original = match made_for_it && is_full {
             true => None,
-            false => Some(encode(checkpoint, networks, &pixels::array(&start.image), request, generator, steps)?),
+            false => {
+                Some(encode(checkpoint, networks, &pixels::array(&start.image), request, generator, steps)?)
+            }
         };
         let noise = generator.randn(request.noise, count);
         let first = match &original {

@@ -112,8 +112,11 @@ fn one_encoder(
     // The first end mark, as transformers takes it. The largest id is that mark.
     let end = config.vocab_size as i64 - 1;
     let place = |ids: &[i64]| ids.iter().position(|id| *id == end).unwrap_or(CHUNK_TOKENS - 1);
-    let ends: Vec<i64> =
-        ids.chunks(CHUNK_TOKENS).enumerate().map(|(row, ids)| (row * CHUNK_TOKENS + place(ids)) as i64).collect();
+    let ends: Vec<i64> = ids
+        .chunks(CHUNK_TOKENS)
+        .enumerate()
+        .map(|(row, ids)| (row * CHUNK_TOKENS + place(ids)) as i64)
+        .collect();
     let count = [runs.len()];
     // The last layer is never used, as SDXL was trained with the one before.
     let layer = hidden(config.num_hidden_layers - 1 - skip);

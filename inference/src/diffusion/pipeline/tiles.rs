@@ -35,14 +35,6 @@ impl Tiling {
         (0..count).map(|n| start(n)..start(n) + side).collect()
     }
 
-    /// How many tiles latents of this size make.
-    pub(super) fn count(self, height: usize, width: usize) -> usize {
-        match self.is_whole(height, width) {
-            true => 1,
-            false => self.spans(height).len() * self.spans(width).len(),
-        }
-    }
-
     /// Runs `work` on tiles of `input` (1, channels of `from`, H, W), which give `to`, and blends them. `height` and
     /// `width` are the latents'.
     pub(super) fn run(
@@ -95,7 +87,12 @@ fn add(
     }
 }
 
-fn cut(input: &Array, width: usize, (rows, columns): (&Range<usize>, &Range<usize>), planes: Planes) -> Array {
+fn cut(
+    input: &Array,
+    width: usize,
+    (rows, columns): (&Range<usize>, &Range<usize>),
+    planes: Planes,
+) -> Array {
     let scaled = |range: &Range<usize>| range.start * planes.factor..range.end * planes.factor;
     let (rows, columns) = (scaled(rows), scaled(columns));
     let plane = input.data.len() / planes.channels;

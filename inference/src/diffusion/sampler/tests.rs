@@ -245,3 +245,24 @@ proptest! {
         prop_assert_eq!(solver(sampler, steps, least.parse().expect("a number")).expect("enough").timesteps().len(), 1);
     }
 }
+
+#[test]
+fn a_preview_shows_the_picture_that_the_model_sees() {
+    let picture = [0.3, -1.2, 0.7, 2.0];
+    for sampler in ALL {
+        for prediction in PREDICTIONS {
+            let config = ScheduleConfig { prediction_type: prediction, ..ScheduleConfig::default() };
+            let solver = Solver::new(sampler, &config, 8, 1.0).unwrap();
+            for i in 0..8 {
+                let sample = solver.add_noise(i, &picture, &[0.5, -0.25, 1.5, -1.0]);
+                let output = oracle(&solver, prediction, &picture, i, &sample);
+                for (seen, wanted) in solver.denoised(i, &output, &sample).iter().zip(picture) {
+                    assert!(
+                        (seen - wanted).abs() < 1e-3,
+                        "{sampler:?} {prediction:?} {i}: {seen} for {wanted}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 use super::{Checkpoint, TARGETS, assert_close, open};
 use crate::support::cases::cases;
-use reelsmith_inference::diffusion::clip::{ClipConfig, text_encoder};
 use reelsmith_inference::diffusion::checkpoint::layout;
+use reelsmith_inference::diffusion::clip::{ClipConfig, text_encoder};
 use reelsmith_inference::network::Feed;
 
 #[test]
