@@ -225,8 +225,7 @@ fn is_font(path: &std::path::Path) -> bool {
 
 fn fact(model: &Model) -> ModelFact {
     let role = match (model.kind, model.capability) {
-        (Kind::Model, Some(Capability::Transcribe)) => "transcribe",
-        (Kind::Model, _) => "speak",
+        (Kind::Model, capability) => capability.map_or("", Capability::name),
         (Kind::Voices, _) => "voices",
         (Kind::Lexicon, _) => "lexicon",
         (Kind::Font, _) => "font",

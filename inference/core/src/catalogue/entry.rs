@@ -46,6 +46,29 @@ pub enum Capability {
     Speak,
     /// Speech to text.
     Transcribe,
+    /// Text to image.
+    #[serde(rename = "text-to-image")]
+    TextToImage,
+    /// Enlarging of images.
+    Upscale,
+}
+
+impl Capability {
+    /// The name used in catalogue files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Speak => "speak",
+            Self::Transcribe => "transcribe",
+            Self::TextToImage => "text-to-image",
+            Self::Upscale => "upscale",
+        }
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// What the makers of the weights allow.
