@@ -25,3 +25,4 @@ pub mod readiness;
 pub mod routes;
 pub mod state;
 pub mod watch;
+pub mod weights;

@@ -9,4 +9,4 @@ pub use buckets::{BUCKETS, MAX_SIDE, bucket, check_size, is_bucket};
 pub use recipe::{
     ControlNote, InputNote, LoraNote, ModelNote, Recipe, StartNote, UpscaleNote, sampler_title,
 };
-pub use request::{GUIDANCE_SCALE, SAMPLER, STEPS, covering, painted, request, to_image};
+pub use request::{GUIDANCE_SCALE, SAMPLER, SAMPLERS, STEPS, covering, painted, request, to_image};

@@ -43,6 +43,15 @@ fn parse(top: &str, file: &str) -> Result<Catalogue, String> {
 }
 
 #[test]
+fn a_checkpoint_with_another_vae_is_a_model_of_its_own() {
+    let (base, vae) = (ModelId::from("/models/base.safetensors"), ModelId::from("sdxl-vae-fp16-fix"));
+    let both = base.with_vae(&vae);
+    assert_ne!(both, base);
+    assert_eq!(both.parts(), (base.clone(), Some(vae)));
+    assert_eq!(base.parts(), (base, None));
+}
+
+#[test]
 fn a_capability_is_written_by_its_name() {
     use Capability::{Speak, TextToImage, Transcribe, Upscale};
     for (capability, name) in

@@ -10,6 +10,16 @@ pub const GUIDANCE_SCALE: f32 = 5.0;
 /// Sampler where nobody names one: that of SDXL's own scheduler file.
 pub const SAMPLER: Sampler = Sampler::Euler;
 
+/// Every sampler by the name that commands and settings use.
+pub const SAMPLERS: [(&str, Sampler); 6] = [
+    ("euler", Sampler::Euler),
+    ("euler_ancestral", Sampler::EulerAncestral),
+    ("dpmpp_2m_karras", Sampler::DpmPlusPlus2mKarras),
+    ("unipc", Sampler::UniPc),
+    ("lcm", Sampler::Lcm),
+    ("ddim", Sampler::Ddim),
+];
+
 /// One picture of `width` x `height` pixels with the usual settings.
 pub fn request(prompt: &str, (width, height): (u32, u32), seed: u64) -> ImageRequest {
     ImageRequest {
@@ -64,6 +74,13 @@ mod tests {
         assert_eq!(covering((768, 1344), (1080, 1920)), (1097, 1920));
         assert_eq!(covering((1344, 768), (2560, 1440)), (2560, 1463));
         assert_eq!(covering((2000, 3000), (1080, 1920)), (2000, 3000));
+    }
+
+    #[test]
+    fn samplers_have_the_names_of_the_contract() {
+        for (name, sampler) in SAMPLERS {
+            assert_eq!(serde_json::to_value(sampler).unwrap(), name);
+        }
     }
 
     proptest! {
