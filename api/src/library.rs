@@ -84,6 +84,21 @@ impl Library {
         ids
     }
 
+    /// What a picture needs beside its models' own entries: the engine's library.
+    pub fn for_pictures(&self, entries: &[ModelId]) -> Vec<ModelId> {
+        let mut ids = self.closure(entries);
+        let runtime = |id: &ModelId| self.catalogue().get(id).is_ok_and(|model| model.kind == Kind::Runtime);
+        if !ids.iter().any(runtime) {
+            ids.extend(self.for_short().into_iter().filter(runtime));
+        }
+        ids
+    }
+
+    /// The fonts.
+    pub fn for_type(&self) -> Vec<ModelId> {
+        self.of_kind(Kind::Font).collect()
+    }
+
     /// What the tests need: the same, and the recogniser.
     pub fn for_tests(&self) -> Vec<ModelId> {
         let mut ids = self.for_short();

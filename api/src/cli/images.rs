@@ -57,8 +57,9 @@ pub struct MakeImage {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub count: u32,
     /// A picture that steers the composition; may be given several times. MODEL is a ControlNet (a catalogue
-    /// id, a file or a folder), IMAGE the map that it was trained on
-    #[arg(long, value_name = "MODEL:IMAGE[:WEIGHT[:START[:END]]]")]
+    /// id, a file or a folder), IMAGE the map that it was trained on, or with `canny=` before the model a
+    /// picture whose edges are found
+    #[arg(long, value_name = "[canny=]MODEL:IMAGE[:WEIGHT[:START[:END]]]")]
     pub control: Vec<ControlArg>,
     /// A picture to start from
     #[arg(long, value_name = "IMAGE")]
