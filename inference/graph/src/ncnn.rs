@@ -45,6 +45,8 @@ struct Blob {
     scale: f64,
     /// How far the pixels that it was made of lie apart from its own, in pixels of the picture.
     reach: f64,
+    /// Whether a convolution without an activation made it, into whose weights the engine takes a factor.
+    is_linear: bool,
 }
 
 /// The network of the file at `param` and the `.bin` of the same name beside it.
@@ -123,7 +125,7 @@ impl Walk {
         }
         let shape = ["n".into(), Dim::Fixed(3), "h".into(), "w".into()];
         let value = self.graph.input(PICTURE, Element::F32, &shape);
-        Ok(Blob { value, channels: 3, scale: 1.0, reach: 0.0 })
+        Ok(Blob { value, channels: 3, scale: 1.0, reach: 0.0, is_linear: false })
     }
 
     fn finish(mut self, refused: impl Fn(&str) -> InferenceError) -> Result<Enlarger> {

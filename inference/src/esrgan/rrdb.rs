@@ -107,7 +107,8 @@ impl Sizes {
         for n in 1..=DENSE {
             inner = self.dense_block(g, &layer.at(format!("rdb{n}")), inner)?;
         }
-        Ok(plus_residual(g, x, inner))
+        let scaled = g.scaled(inner, self.features, RESIDUAL);
+        Ok(g.add(scaled, x))
     }
 
     fn dense_block(&self, g: &mut Graph, layer: &Layer<'_>, x: Value) -> Result<Value> {
@@ -120,7 +121,10 @@ impl Sizes {
         }
         let all = g.concat(&parts, 1);
         let last = conv2d(g, &layer.at("conv5"), all, Conv::same(from, self.features))?;
-        Ok(plus_residual(g, x, last))
+        // The engine takes the factor into the convolution's weights.
+        let factor = g.number(RESIDUAL);
+        let scaled = g.mul(last, factor);
+        Ok(g.add(scaled, x))
     }
 
     /// How far a pixel has an effect: one position for each convolution that comes after another.
@@ -143,12 +147,6 @@ impl Sizes {
 
 fn leaky(g: &mut Graph, x: Value) -> Value {
     g.node("LeakyRelu", &[x], &[("alpha", Attribute::Float(SLOPE))])
-}
-
-fn plus_residual(g: &mut Graph, x: Value, residual: Value) -> Value {
-    let scale = g.number(RESIDUAL);
-    let scaled = g.mul(residual, scale);
-    g.add(scaled, x)
 }
 
 /// (N, 3, side H, side W) → (N, 3 side², H, W) in the order of `torch.pixel_unshuffle`: ONNX's operator counts the

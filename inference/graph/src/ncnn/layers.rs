@@ -24,6 +24,12 @@ pub(super) struct Read<'a> {
 impl Read<'_> {
     /// What it makes of `inputs`.
     pub(super) fn blob(&mut self, inputs: &[Blob]) -> Result<Blob> {
+        let blob = self.made(inputs)?;
+        let is_linear = self.layer.kind == "Convolution" && self.layer.int(9, 0, 0..=64)? == 0;
+        Ok(Blob { is_linear, ..blob })
+    }
+
+    fn made(&mut self, inputs: &[Blob]) -> Result<Blob> {
         match (self.layer.kind.as_str(), inputs) {
             ("Concat", [first, ..]) => self.concat(*first, inputs),
             ("Eltwise", [first, ..]) => self.eltwise(*first, inputs),
@@ -88,7 +94,7 @@ impl Read<'_> {
         ];
         let value = self.node("Conv", &inputs, &attributes);
         let value = self.activation(value)?;
-        Ok(Blob { value, channels: to, scale: x.scale, reach: x.reach + reach as f64 / x.scale })
+        Ok(Blob { value, channels: to, reach: x.reach + reach as f64 / x.scale, ..x })
     }
 
     /// How far a convolution reaches that keeps the size: its zeros at each side.
@@ -148,7 +154,7 @@ impl Read<'_> {
         }
         let values: Vec<Value> = inputs.iter().map(|blob| blob.value).collect();
         let value = self.node("Concat", &values, &[("axis", Attribute::Int(1))]);
-        Ok(Blob { value, channels, scale: first.scale, reach: reach(inputs) })
+        Ok(Blob { value, channels, reach: reach(inputs), ..first })
     }
 
     /// The sum of the blobs, each times its coefficient.
@@ -165,10 +171,11 @@ impl Read<'_> {
         for (n, blob) in inputs.iter().enumerate() {
             let part = match coefficients.get(n) {
                 None | Some(1.0) => blob.value,
-                Some(coefficient) => {
+                Some(coefficient) if blob.is_linear => {
                     let coefficient = self.graph.number(*coefficient);
                     self.node("Mul", &[blob.value, coefficient], &[])
                 }
+                Some(coefficient) => self.graph.scaled(blob.value, blob.channels, *coefficient),
             };
             sum = Some(sum.map_or(part, |sum| self.node("Add", &[sum, part], &[])));
         }
@@ -243,12 +250,8 @@ impl Read<'_> {
         }
         let attributes = [("blocksize", Attribute::Int(factor as i64)), ("mode", Attribute::Text(mode))];
         let value = self.node("DepthToSpace", &[x.value], &attributes);
-        Ok(Blob {
-            value,
-            channels: x.channels / (factor * factor),
-            scale: x.scale * factor as f64,
-            reach: x.reach,
-        })
+        let channels = x.channels / (factor * factor);
+        Ok(Blob { value, channels, scale: x.scale * factor as f64, ..x })
     }
 }
 
