@@ -11,8 +11,9 @@ use reelsmith_pipelines::report::{FileFact, ModelFact};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Entries that the tests need beside what a Short needs: the recogniser that reads speech back.
-const TEST_FAMILIES: [&str; 1] = ["whisper-base"];
+/// Entries that the tests need beside what a Short needs: the recogniser that reads speech back, and the
+/// vocabulary of prompts.
+const TEST_FAMILIES: [&str; 2] = ["whisper-base", "clip-vocabulary"];
 
 /// The catalogue, the store, and the chosen voice model.
 #[derive(Debug, Clone)]
@@ -84,7 +85,7 @@ impl Library {
         ids
     }
 
-    /// What the tests need: the same, and the recogniser.
+    /// What the tests need: the same, the recogniser and the vocabulary.
     pub fn for_tests(&self) -> Vec<ModelId> {
         let mut ids = self.for_short();
         let extra = self.catalogue().iter().filter(|model| TEST_FAMILIES.contains(&model.family.as_str()));
