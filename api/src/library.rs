@@ -245,6 +245,7 @@ fn fact(model: &Model) -> ModelFact {
         (Kind::Voices, _) => "voices",
         (Kind::Lexicon, _) => "lexicon",
         (Kind::Font, _) => "font",
+        (Kind::Component, _) => "component",
         (Kind::Runtime, _) => "runtime",
     };
     ModelFact {
