@@ -11,8 +11,9 @@ use reelsmith_pipelines::report::{FileFact, ModelFact};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Entries that the tests need beside what a Short needs: the recogniser that reads speech back.
-const TEST_FAMILIES: [&str; 1] = ["whisper-base"];
+/// Entries that the tests need beside what a Short needs: the recogniser that reads speech back, and the
+/// vocabulary of prompts.
+const TEST_FAMILIES: [&str; 2] = ["whisper-base", "clip-vocabulary"];
 
 /// The catalogue, the store, and the chosen voice model.
 #[derive(Debug, Clone)]
@@ -99,7 +100,7 @@ impl Library {
         self.of_kind(Kind::Font).collect()
     }
 
-    /// What the tests need: the same, and the recogniser.
+    /// What the tests need: the same, the recogniser, the upscalers and CLIP's vocabulary.
     pub fn for_tests(&self) -> Vec<ModelId> {
         let mut ids = self.for_short();
         let extra = self.catalogue().iter().filter(|model| TEST_FAMILIES.contains(&model.family.as_str()));
@@ -244,6 +245,7 @@ fn fact(model: &Model) -> ModelFact {
         (Kind::Voices, _) => "voices",
         (Kind::Lexicon, _) => "lexicon",
         (Kind::Font, _) => "font",
+        (Kind::Component, _) => "component",
         (Kind::Runtime, _) => "runtime",
     };
     ModelFact {

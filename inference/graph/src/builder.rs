@@ -106,6 +106,11 @@ impl Graph {
         output
     }
 
+    /// Stands for an input that a node leaves out.
+    pub fn nothing(&mut self) -> Value {
+        self.named(String::new())
+    }
+
     fn push(
         &mut self,
         domain: &'static str,

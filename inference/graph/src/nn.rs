@@ -4,6 +4,8 @@
 //! A layer takes its tensors by the names that PyTorch gives them (`weight`, `bias`). Linear layers work on a
 //! matrix of (N*S, C): their published weights, (out, in), then go into a product as they lie in the file.
 
+mod scaled;
+
 use crate::builder::{Attribute, Graph, MICROSOFT, REELSMITH, Value};
 use crate::target::Device;
 use crate::weights::Layer;
@@ -241,17 +243,18 @@ impl Graph {
 
     /// (N, C, H, W) → (N, C, factor H, factor W), every pixel repeated.
     pub fn enlarge(&mut self, x: Value, factor: f32) -> Value {
-        let (none, scales) = (self.floats(&[]), self.floats(&[1.0, 1.0, factor, factor]));
+        let (none, scales) = (self.nothing(), self.floats(&[1.0, 1.0, factor, factor]));
         self.node("Resize", &[x, none, scales], &NEAREST)
     }
 
-    /// (N, C, H, W) → (N, C, H', W') of the height and width of `like`, the nearest pixel repeated.
+    /// (N, C, H, W) → (N, C, H', W') of the height and width of `like`, which are twice H and W or one less; every
+    /// pixel repeated, as PyTorch does it for those sizes. (A `Resize` to sizes that are known only when it runs is
+    /// refused by ONNX Runtime's shape inference.)
     pub fn enlarge_to(&mut self, x: Value, like: Value) -> Value {
-        let (none, no_scales) = (self.floats(&[]), self.floats(&[]));
-        let kept = self.node("Shape", &[x], &[("end", Attribute::Int(2))]);
-        let wanted = self.node("Shape", &[like], &[("start", Attribute::Int(2))]);
-        let sizes = self.concat(&[kept, wanted], 0);
-        self.node("Resize", &[x, none, no_scales, sizes], &NEAREST)
+        let doubled = self.enlarge(x, 2.0);
+        let (start, axes) = (self.ints(&[0, 0]), self.ints(&[2, 3]));
+        let end = self.node("Shape", &[like], &[("start", Attribute::Int(2))]);
+        self.node("Slice", &[doubled, start, end, axes], &[])
     }
 }
 

@@ -1,11 +1,16 @@
 //! Named tensors and where their bytes lie.
 
+pub(crate) mod ncnn;
 mod safetensors;
 
 use crate::proto::Element;
+use half::{bf16, f16};
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,8 +38,31 @@ impl Tensor {
         self.count() * self.element.bytes()
     }
 
+    /// Its numbers, read from the file: for the few that a program must know itself.
+    ///
+    /// # Errors
+    /// `ModelCorrupt` if the file cannot be read there, or they are no floats.
+    pub fn numbers(&self) -> Result<Vec<f32>> {
+        let mut bytes = vec![0; self.bytes() as usize];
+        let read = File::open(&self.file).and_then(|file| file.read_exact_at(&mut bytes, self.offset));
+        read.map_err(|error| {
+            corrupt(format!("{} cannot be read at byte {}", self.file.display(), self.offset))
+                .with_source(error)
+        })?;
+        match self.element {
+            Element::F32 => Ok(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+            Element::F16 => Ok(bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()),
+            Element::Bf16 => {
+                Ok(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect())
+            }
+            Element::I64 => {
+                Err(corrupt(format!("{}: whole numbers where floats are needed", self.file.display())))
+            }
+        }
+    }
+
     /// Rows `start .. start + rows` of its first axis.
-    fn rows(&self, start: usize, rows: usize) -> Self {
+    pub fn rows(&self, start: usize, rows: usize) -> Self {
         let row: u64 = self.shape[1..].iter().map(|extent| *extent as u64).product();
         let mut shape = self.shape.clone();
         shape[0] = rows;
@@ -58,6 +86,8 @@ pub struct Adapter {
 pub struct Weights {
     /// What a person calls it: "the UNet of …/model.safetensors".
     pub title: String,
+    /// What the file says of itself, for a single file: safetensors' `__metadata__`.
+    pub metadata: BTreeMap<String, String>,
     tensors: BTreeMap<String, Tensor>,
     adapters: BTreeMap<String, Vec<Adapter>>,
     used: RefCell<BTreeSet<String>>,
@@ -72,7 +102,9 @@ impl Weights {
     pub fn open(files: &[PathBuf]) -> Result<Self> {
         let mut weights = Self::default();
         for file in files {
-            for (name, tensor) in safetensors::read(file)? {
+            let (metadata, tensors) = safetensors::read(file)?;
+            weights.metadata = metadata;
+            for (name, tensor) in tensors {
                 if weights.tensors.insert(name.clone(), tensor).is_some() {
                     return Err(corrupt(format!("{}: `{name}` is in another file too", file.display())));
                 }
@@ -95,6 +127,12 @@ impl Weights {
     /// The tensor of this name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.tensors.get(name)
+    }
+
+    /// The files that its tensors lie in, sorted.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let files: BTreeSet<&Path> = self.tensors.values().map(|tensor| &*tensor.file).collect();
+        files.into_iter().map(Path::to_path_buf).collect()
     }
 
     /// Whether there is a tensor of this name.
@@ -130,7 +168,7 @@ impl Weights {
         Ok(())
     }
 
-    /// Adds `adapter` to the weight `name`.
+    /// Adds `adapter` to the weight `name`, for every graph written from now on.
     pub fn adapt(&mut self, name: &str, adapter: Adapter) {
         self.adapters.entry(name.to_owned()).or_default().push(adapter);
     }
@@ -221,6 +259,15 @@ impl<'a> Layer<'a> {
     pub fn shape(&self, name: &str) -> Option<&'a [usize]> {
         self.weights.tensors.get(&self.at(name).prefix).map(|tensor| tensor.shape.as_slice())
     }
+}
+
+/// A file that cannot be had or read.
+pub(crate) fn unreadable(path: &Path, error: io::Error) -> InferenceError {
+    let (kind, why) = match error.kind() {
+        io::ErrorKind::NotFound => (ErrorKind::ModelMissing, "there is no such file"),
+        _ => (ErrorKind::ModelCorrupt, "it cannot be read"),
+    };
+    InferenceError::new(kind, format!("{}: {why}", path.display())).with_source(error)
 }
 
 pub(crate) fn corrupt(message: String) -> InferenceError {

@@ -161,7 +161,7 @@ impl Transformer {
 }
 
 /// GEGLU (Shazeer, 2020) to four times the width and back. The published projection holds value and gate one after
-/// the other; see [`super::checkpoint`] for how it comes to be two.
+/// the other; see [`super::checkpoint::layout`] for how it comes to be two.
 fn feed_forward(g: &mut Graph, layer: &Layer<'_>, x: Value, channels: usize) -> Result<Value> {
     let inner = 4 * channels;
     let value = linear(g, &layer.at("0.proj.value"), x, channels, inner)?;

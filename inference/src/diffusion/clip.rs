@@ -122,11 +122,22 @@ pub fn text_encoder(config: &ClipConfig, weights: &Weights, target: Target) -> R
         let ends = g.input(ENDS, Element::I64, &["n".into()]);
         let rows = g.reshape(last, &[-1, width as i64]);
         let ends = g.node("Gather", &[rows, ends], &[]);
-        let pooled = linear(&mut g, &root.at("text_projection"), ends, width, config.projection_dim)?;
+        let pooled = projected(&mut g, config, &root.at("text_projection"), ends)?;
         g.output(POOLED, pooled, &["n".into(), config.projection_dim.into()]);
     }
     weights.all_used()?;
     Ok(g.finish())
+}
+
+/// (N, width) → (N, projection). OpenCLIP keeps the matrix the other way round.
+fn projected(g: &mut Graph, config: &ClipConfig, layer: &Layer<'_>, x: Value) -> Result<Value> {
+    let (from, to) = (config.hidden_size, config.projection_dim);
+    if !layer.has("transposed") {
+        return linear(g, layer, x, from, to);
+    }
+    let (tensor, adapters) = layer.tensor("transposed", &[from, to])?;
+    let weight = g.weight(tensor, adapters, &[from as i64, to as i64]);
+    Ok(g.node("Gemm", &[x, weight], &[]))
 }
 
 /// Tokens and their places: (N, S) → (N, S, width).

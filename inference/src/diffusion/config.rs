@@ -116,6 +116,16 @@ impl UnetConfig {
         }
     }
 
+    /// Channels of every skip, in the order in which the way down makes them.
+    pub(super) fn skips(&self) -> Vec<usize> {
+        let mut skips = vec![self.first()];
+        for (n, block) in self.blocks.iter().enumerate() {
+            let downsampled = usize::from(n + 1 < self.blocks.len());
+            skips.extend(std::iter::repeat_n(block.channels, self.layers_per_block + downsampled));
+        }
+        skips
+    }
+
     fn transformer(&self, block: &BlockConfig) -> Transformer {
         Transformer { channels: block.channels, heads: block.heads, depth: block.depth, groups: self.groups }
     }

@@ -33,8 +33,10 @@ pub fn unet(config: &UnetConfig, weights: &Weights, target: Target, steered: boo
     let stem = Stem::build(&mut g, config, &root, None)?;
     let (mut skips, mut x) = (stem.skips, stem.middle);
     if steered {
-        let residuals: Vec<Value> = (0..=skips.len())
-            .map(|n| g.input(&residual(n), Element::F32, &["n".into(), Dim::Any, Dim::Any, Dim::Any]))
+        let channels = config.skips().into_iter().chain([config.last()]);
+        let residuals: Vec<Value> = channels
+            .enumerate()
+            .map(|(n, c)| g.input(&residual(n), Element::F32, &["n".into(), c.into(), Dim::Any, Dim::Any]))
             .collect();
         for (skip, residual) in skips.iter_mut().zip(&residuals) {
             *skip = g.add(*skip, *residual);

@@ -1,6 +1,7 @@
 //! Golden cases: what `tests/reference/*.py` wrote, one directory each with `case.json` and
 //! `expected.safetensors`.
 
+use half::{bf16, f16};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,11 @@ impl Case {
         self.tensors.get(name).unwrap_or_else(|| panic!("{} has no array {name}", self.name))
     }
 
+    /// Whether there is such an array.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     /// A stored array of any float type, as f32.
     pub(crate) fn floats(&self, name: &str) -> Vec<f32> {
         self.tensor(name).floats()
@@ -105,8 +111,8 @@ impl Tensor {
         match self.dtype.as_str() {
             "F64" => self.each(|bytes: [u8; 8]| f64::from_le_bytes(bytes) as f32),
             "F32" => self.each(f32::from_le_bytes),
-            "F16" => self.each(|bytes| half_to_float(u16::from_le_bytes(bytes))),
-            "BF16" => self.each(|bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)),
+            "F16" => self.each(|bytes| f16::from_le_bytes(bytes).to_f32()),
+            "BF16" => self.each(|bytes| bf16::from_le_bytes(bytes).to_f32()),
             other => panic!("{other} is no float"),
         }
     }
@@ -128,18 +134,6 @@ impl Tensor {
         let (numbers, rest) = self.bytes.as_chunks::<SIZE>();
         assert!(rest.is_empty() && numbers.len() == self.shape.iter().product::<usize>(), "{:?}", self.shape);
         numbers.iter().map(|bytes| number(*bytes)).collect()
-    }
-}
-
-/// IEEE 754 binary16, by its fields.
-fn half_to_float(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
-    match exponent {
-        0 => sign * fraction * 2f32.powi(-24),
-        31 if fraction == 0.0 => sign * f32::INFINITY,
-        31 => f32::NAN,
-        _ => sign * (1.0 + fraction / 1024.0) * 2f32.powi(exponent - 15),
     }
 }
 

@@ -53,6 +53,8 @@ pub enum Kind {
     Lexicon,
     /// A typeface.
     Font,
+    /// Weights that a model takes beside or in place of its own: an autoencoder, a LoRA, a ControlNet.
+    Component,
     /// An engine's shared library.
     Runtime,
 }

@@ -1,9 +1,11 @@
 //! The header of a safetensors file, read and checked; the tensors' bytes are not touched.
 
-use super::{Tensor, corrupt};
+use super::{Tensor, corrupt, unreadable};
 use crate::proto::Element;
-use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
-use safetensors::{Dtype, SafeTensors};
+use reelsmith_inference_core::{InferenceError, Result};
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -15,9 +17,12 @@ const MOST_HEADER: u64 = 100_000_000;
 /// First bytes of what `torch.save` writes: a zip archive, or a pickle of protocol 2.
 const PICKLED: [&[u8]; 2] = [b"PK\x03\x04", b"\x80\x02"];
 
-/// Names and tensors of the file at `path`. Tensors of whole numbers (position ids and the like), which no
+/// What a file says of itself, and its tensors by name.
+type Contents = (BTreeMap<String, String>, Vec<(String, Tensor)>);
+
+/// The contents of the file at `path`. Tensors of whole numbers (position ids and the like), which no
 /// graph takes, are left out.
-pub(super) fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
+pub(super) fn read(path: &Path) -> Result<Contents> {
     let failed = |error: io::Error| unreadable(path, error);
     let absolute: Arc<Path> = std::path::absolute(path).map_err(failed)?.into();
     if absolute.to_str().is_none() {
@@ -29,7 +34,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
         io::ErrorKind::InvalidData => not_safetensors(path, &error.to_string()),
         _ => unreadable(path, error),
     })?;
-    let (_, metadata) = SafeTensors::read_metadata(&header)
+    // Reading checks that the tensors follow each other without gaps and that each has as many bytes as its shape.
+    let metadata: Metadata = serde_json::from_slice(&header[8..])
         .map_err(|error| not_safetensors(path, &format!("its header is wrong: {error}")))?;
     let begin = header.len() as u64;
     let data = length - begin;
@@ -53,7 +59,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
         let why = format!("its header tells of {end} bytes of tensors, and {data} follow it");
         return Err(not_safetensors(path, &format!("{why}: it is cut off or damaged, fetch it again")));
     }
-    Ok(tensors)
+    let about = metadata.metadata().clone().unwrap_or_default();
+    Ok((about.into_iter().collect(), tensors))
 }
 
 /// The length of the header and the header itself.
@@ -86,14 +93,6 @@ fn element(dtype: Dtype) -> std::result::Result<Option<Element>, String> {
         Dtype::F64 | Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::BOOL => Ok(None),
         other => Err(format!("{other:?}")),
     }
-}
-
-fn unreadable(path: &Path, error: io::Error) -> InferenceError {
-    let (kind, why) = match error.kind() {
-        io::ErrorKind::NotFound => (ErrorKind::ModelMissing, "there is no such file"),
-        _ => (ErrorKind::ModelCorrupt, "it cannot be read"),
-    };
-    InferenceError::new(kind, format!("{}: {why}", path.display())).with_source(error)
 }
 
 fn not_safetensors(path: &Path, why: &str) -> InferenceError {

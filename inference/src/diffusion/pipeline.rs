@@ -1,0 +1,180 @@
+//! SDXL from a request to pictures: prompts are encoded, noise is drawn and taken off step by step, latents are
+//! decoded. In the order of diffusers' pipelines (`pipelines/stable_diffusion_xl/*.py`,
+//! `pipelines/controlnet/*_sd_xl*.py`), so that a seed and settings taken from there give the same picture.
+
+mod autoencoder;
+mod check;
+mod denoise;
+mod memory;
+mod networks;
+mod pixels;
+mod preview;
+mod start;
+mod text;
+mod tiles;
+
+use super::checkpoint::Checkpoint;
+use super::noise::Generator;
+use super::sampler::Solver;
+use super::schedule::TimestepSpacing;
+use super::tokenizer::Tokenizer;
+use crate::network::Array;
+use denoise::Steering;
+use networks::Networks;
+use reelsmith_graph::Target;
+use reelsmith_inference_core::image::{Generated, Image, ImageRequest, TextToImage};
+use reelsmith_inference_core::{
+    Control, ErrorKind, Footprint, InferenceError, ModelId, Progress, Result, Verdict,
+};
+use start::Start;
+use std::path::{Path, PathBuf};
+use text::Conditioning;
+
+pub use check::{MOST_CONTROLS, MOST_COUNT, MOST_LORAS, MOST_PIXELS, SIDES};
+
+/// Finds the files of a LoRA or a ControlNet that a request names.
+pub type Locate = Box<dyn Fn(&ModelId) -> Result<PathBuf> + Send>;
+
+/// Where an [`Sdxl`] comes from and how it runs.
+pub struct SdxlConfig<'a> {
+    /// The checkpoint: a folder or a file.
+    pub checkpoint: &'a Path,
+    /// An autoencoder in place of the checkpoint's own.
+    pub vae: Option<&'a Path>,
+    /// OpenAI's vocabulary, for a checkpoint that brings no tokeniser.
+    pub vocabulary: &'a Path,
+    /// Finds LoRAs and ControlNets.
+    pub locate: Locate,
+    /// Device and precision.
+    pub target: Target,
+    /// Threads of one run on a CPU.
+    pub threads: usize,
+}
+
+/// A loaded SDXL.
+pub struct Sdxl {
+    checkpoint: Checkpoint,
+    tokenizers: [Tokenizer; 2],
+    networks: Networks,
+}
+
+impl Sdxl {
+    /// Opens a checkpoint: its headers are read and checked now, its networks start when a request needs them.
+    ///
+    /// # Errors
+    /// `ModelMissing`, `ModelCorrupt`, or `RuntimeMissing`.
+    pub fn open(config: SdxlConfig<'_>) -> Result<Self> {
+        let checkpoint = Checkpoint::open(config.checkpoint, config.vae)?;
+        let tokenizers = match &checkpoint.tokenizers {
+            Some([first, second]) => [Tokenizer::open(first)?, Tokenizer::open(second)?.padded_with("!")?],
+            None => {
+                let first = Tokenizer::open(config.vocabulary)?;
+                [first.clone(), first.padded_with("!")?]
+            }
+        };
+        let networks = Networks::new(config.locate, config.target, config.threads);
+        Ok(Self { checkpoint, tokenizers, networks })
+    }
+
+    /// Visits the time steps that SDXL-Turbo was distilled for, which a single file of it does not tell.
+    pub fn walk_as_turbo(&mut self) {
+        self.checkpoint.schedule.timestep_spacing = TimestepSpacing::Trailing;
+    }
+
+    /// The checkpoint as opened.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// One picture, as the autoencoder gives it: (1, 3, H, W) in -1 ..= 1 with a little beyond.
+    fn paint(
+        &mut self,
+        request: &ImageRequest,
+        seed: u64,
+        conditioning: &Conditioning,
+        steps: &mut Steps<'_>,
+    ) -> Result<Array> {
+        let mut generator = Generator::new(seed);
+        let strength = request.start.as_ref().map_or(1.0, |start| start.strength);
+        let mut solver = Solver::new(request.sampler, &self.checkpoint.schedule, request.steps, strength)?;
+        let start = Start::of(request, &self.checkpoint, &mut self.networks, &solver, &mut generator, steps)?;
+        let steering = Steering::of(request, solver.timesteps().len());
+        let latents = denoise::run(
+            request,
+            &self.checkpoint,
+            &mut self.networks,
+            (&mut solver, start, &steering),
+            conditioning,
+            &mut generator,
+            steps,
+        )?;
+        autoencoder::decode(&self.checkpoint, &mut self.networks, latents, steps)
+    }
+}
+
+impl TextToImage for Sdxl {
+    fn footprint(&self, request: &ImageRequest) -> Footprint {
+        memory::footprint(&self.checkpoint, request, self.networks.target())
+    }
+
+    fn generate(&mut self, request: &ImageRequest, control: &dyn Control) -> Result<Generated> {
+        check::check(request, &self.checkpoint)?;
+        let mut steps = Steps::new(control, request);
+        steps.next()?;
+        self.networks.select(&self.checkpoint, request)?;
+        let conditioning = Conditioning::of(request, &self.checkpoint, &self.tokenizers, &mut self.networks)?;
+        let seeds: Vec<u64> = (0..u64::from(request.count)).map(|n| request.seed.wrapping_add(n)).collect();
+        let mut images = Vec::with_capacity(seeds.len());
+        for seed in &seeds {
+            let picture = self.paint(request, *seed, &conditioning, &mut steps)?;
+            images.push(pixels::image(&picture)?);
+        }
+        Ok(Generated { images, seeds })
+    }
+}
+
+/// Progress over denoise steps, and the answer to it.
+struct Steps<'a> {
+    control: &'a dyn Control,
+    done: u64,
+    total: u64,
+    preview_every: u64,
+}
+
+impl<'a> Steps<'a> {
+    fn new(control: &'a dyn Control, request: &ImageRequest) -> Self {
+        let strength = request.start.as_ref().map_or(1.0, |start| start.strength);
+        let each = (f64::from(request.steps) * f64::from(strength)).floor().max(1.0) as u64;
+        let total = each * u64::from(request.count);
+        Self { control, done: 0, total, preview_every: request.preview_every.into() }
+    }
+
+    /// Asks whether to go on, before work that is no denoise step or before one.
+    fn next(&self) -> Result<()> {
+        let progress = Progress { done: self.done, total: Some(self.total), unit: "steps" };
+        match self.control.step(progress) {
+            Verdict::Continue => Ok(()),
+            Verdict::Cancel => Err(InferenceError::cancelled()),
+        }
+    }
+
+    /// Takes note of a denoise step and shows what `picture` gives, if it is time to.
+    fn step_done(&mut self, picture: impl FnOnce() -> Image) {
+        self.done += 1;
+        if self.preview_every > 0 && self.done.is_multiple_of(self.preview_every) {
+            self.control.preview(picture());
+        }
+    }
+}
+
+/// An error for numbers that are none.
+fn check_finite(what: &str, numbers: &[f32]) -> Result<()> {
+    if numbers.iter().all(|number| number.is_finite()) {
+        return Ok(());
+    }
+    let message = format!(
+        "the {what} gave numbers that are none (NaN or infinite): a weight of the checkpoint, a LoRA or a ControlNet is \
+         damaged, or half precision ran over; check the files, or use another autoencoder"
+    );
+    Err(InferenceError::new(ErrorKind::Engine, message))
+}
