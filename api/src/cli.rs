@@ -1,9 +1,12 @@
 //! The command line: what can be typed, and nothing about what it does.
 
+pub mod images;
+pub mod values;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// Turns a script into a finished, captioned vertical video, on this machine.
+/// Turns scripts into finished, captioned vertical videos, and prompts into pictures, on this machine.
 #[derive(Debug, Parser)]
 #[command(name = "reelsmith", version, max_term_width = 110, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -44,6 +47,8 @@ pub enum Command {
     /// Make something, here and now
     #[command(subcommand)]
     Make(Make),
+    /// Enlarge a picture
+    Upscale(images::Upscale),
     /// Serve the HTTP API
     Serve(Serve),
     /// The models: what there is, what is here, fetching, checking, removing
@@ -64,6 +69,12 @@ pub enum Command {
 pub enum Make {
     /// A captioned vertical video from a script
     Short(Short),
+    /// Pictures from a prompt
+    Image(images::MakeImage),
+    /// A wide picture for the top of a page, as WebP under a size
+    Hero(images::MakeHero),
+    /// A cover with a title in type, of the platform's size and weight
+    Thumbnail(images::MakeThumbnail),
 }
 
 /// `make short`

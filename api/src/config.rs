@@ -1,10 +1,12 @@
 //! All settings: defaults, then the configuration file, then the environment, then flags. The only
 //! reader of environment variables; everything below gets its values as arguments.
 
+mod images;
 pub mod keys;
 pub mod layers;
 pub mod memory;
 
+pub use images::Images;
 use layers::Layers;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -43,6 +45,8 @@ pub struct Config {
     pub video_encoder: VideoEncoder,
     /// The model that speaks; the catalogue decides whether there is one of that name.
     pub voice_model: String,
+    /// What paints pictures.
+    pub images: Images,
     /// Refuse models whose licence forbids commercial use.
     pub commercial_use: bool,
     /// Where models come from.
@@ -239,6 +243,7 @@ impl Config {
                 .choice("video_encoder", &[("x264", VideoEncoder::X264), ("auto", VideoEncoder::Auto)])?
                 .unwrap_or(VideoEncoder::X264),
             voice_model: layers.text("voice_model").unwrap_or_else(|| DEFAULT_VOICE_MODEL.into()),
+            images: Images::of(layers)?,
             commercial_use: layers.boolean("commercial_use")?.unwrap_or(false),
             hub: hub(layers, variable)?,
             tools: tools(layers, variable),

@@ -151,7 +151,11 @@ async fn verified(library: Library) -> Outcome<(Vec<PathBuf>, Library)> {
     .await
 }
 
-fn start_device(config: &Config, library: &Library) -> Outcome<Scheduler> {
+/// Starts the device of this machine, with nothing loaded yet.
+///
+/// # Errors
+/// Settings that cannot work.
+pub(crate) fn start_device(config: &Config, library: &Library) -> Outcome<Scheduler> {
     let device = DeviceConfig {
         queue_capacity: config.device.queue,
         ..DeviceConfig::new("cpu", config.device.memory)

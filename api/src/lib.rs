@@ -24,4 +24,6 @@ pub mod pulling;
 pub mod readiness;
 pub mod routes;
 pub mod state;
+pub mod studio;
 pub mod watch;
+pub mod weights;

@@ -85,7 +85,22 @@ impl Library {
         ids
     }
 
-    /// What the tests need: the same, the recogniser and the vocabulary.
+    /// What a picture needs beside its models' own entries: the engine's library.
+    pub fn for_pictures(&self, entries: &[ModelId]) -> Vec<ModelId> {
+        let mut ids = self.closure(entries);
+        let runtime = |id: &ModelId| self.catalogue().get(id).is_ok_and(|model| model.kind == Kind::Runtime);
+        if !ids.iter().any(runtime) {
+            ids.extend(self.for_short().into_iter().filter(runtime));
+        }
+        ids
+    }
+
+    /// The fonts.
+    pub fn for_type(&self) -> Vec<ModelId> {
+        self.of_kind(Kind::Font).collect()
+    }
+
+    /// What the tests need: the same, the recogniser, the upscalers and CLIP's vocabulary.
     pub fn for_tests(&self) -> Vec<ModelId> {
         let mut ids = self.for_short();
         let extra = self.catalogue().iter().filter(|model| TEST_FAMILIES.contains(&model.family.as_str()));
@@ -226,11 +241,11 @@ fn is_font(path: &std::path::Path) -> bool {
 
 fn fact(model: &Model) -> ModelFact {
     let role = match (model.kind, model.capability) {
-        (Kind::Model, Some(Capability::Transcribe)) => "transcribe",
-        (Kind::Model, _) => "speak",
+        (Kind::Model, capability) => capability.map_or("", Capability::name),
         (Kind::Voices, _) => "voices",
         (Kind::Lexicon, _) => "lexicon",
         (Kind::Font, _) => "font",
+        (Kind::Component, _) => "component",
         (Kind::Runtime, _) => "runtime",
     };
     ModelFact {

@@ -14,15 +14,27 @@ pub(crate) const WEIGHTS_DIRECTORY: &str = "session.model_external_initializers_
 /// (`onnxruntime_run_options_config_keys.h`); others keep it for the next.
 const GIVE_BACK: (&str, &str) = ("memory.enable_memory_arena_shrinkage", "cpu:0");
 
-/// Options of a session on the CPU that splits a run over `threads` threads.
+/// Options of a session on the CPU that splits a run over `threads` threads, with every optimisation.
 ///
 /// # Errors
 /// `RuntimeMissing` before ONNX Runtime was loaded, or `Engine`.
 pub(crate) fn builder(threads: usize, settings: &[(&str, &str)]) -> Result<SessionBuilder> {
+    builder_at(GraphOptimizationLevel::All, threads, settings)
+}
+
+/// The same with optimisations up to `level`.
+///
+/// # Errors
+/// As [`builder`].
+pub(crate) fn builder_at(
+    level: GraphOptimizationLevel,
+    threads: usize,
+    settings: &[(&str, &str)],
+) -> Result<SessionBuilder> {
     let environment = crate::runtime::environment()?;
     let options = || -> ort::Result<SessionBuilder> {
         let mut builder = Session::builder(&environment)?
-            .with_optimization_level(GraphOptimizationLevel::All)?
+            .with_optimization_level(level)?
             .with_intra_threads(threads)?
             .with_operators(operators::domain()?)?;
         for (key, value) in settings {

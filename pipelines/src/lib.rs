@@ -9,6 +9,7 @@ pub mod engine;
 pub mod error;
 pub mod events;
 pub mod faults;
+pub mod images;
 pub mod names;
 mod prepare;
 pub mod preset;

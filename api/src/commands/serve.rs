@@ -23,7 +23,7 @@ pub(super) async fn serve(context: &mut Context) -> Outcome {
     let listener = TcpListener::bind(config.server.listen).await.map_err(|e| {
         Failure::io(format!("listen on {}; choose another address with --listen", config.server.listen), &e)
     })?;
-    provide(&library, context.reporter.teller(), &context.cancel).await?;
+    provide(&library, &library.for_short(), context.reporter.teller(), &context.cancel).await?;
     let house = unless(&context.cancel, House::open(&config, library, owner)).await?;
     let app = App::new(house, config);
     watch::start(&app);

@@ -16,6 +16,7 @@ mod tiles;
 use super::checkpoint::Checkpoint;
 use super::noise::Generator;
 use super::sampler::Solver;
+use super::schedule::TimestepSpacing;
 use super::tokenizer::Tokenizer;
 use crate::network::Array;
 use denoise::Steering;
@@ -73,6 +74,11 @@ impl Sdxl {
         };
         let networks = Networks::new(config.locate, config.target, config.threads);
         Ok(Self { checkpoint, tokenizers, networks })
+    }
+
+    /// Visits the time steps that SDXL-Turbo was distilled for, which a single file of it does not tell.
+    pub fn walk_as_turbo(&mut self) {
+        self.checkpoint.schedule.timestep_spacing = TimestepSpacing::Trailing;
     }
 
     /// The checkpoint as opened.

@@ -4,6 +4,7 @@ pub mod captions;
 pub mod cards;
 mod dice;
 mod ease;
+pub mod edges;
 pub mod encode;
 pub mod error;
 pub mod ffmpeg;

@@ -17,7 +17,8 @@ const VERSION: u32 = 1;
 
 /// Draws the cover.
 ///
-/// Output: `thumbnail.jpg` of the preset's size, smaller than its limit. Detail: width and height.
+/// Output: `thumbnail.jpg` of the preset's size, smaller than its limit. Detail: width, height, and how well
+/// the title reads.
 pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> Result<StepOutput> {
     context.progress(0, 1, "pictures")?;
     let first = records(context, &pictures_stage(short)).await?.swap_remove(0);
@@ -31,7 +32,7 @@ pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> 
     let size = (cover.width, cover.height);
     let out = context.dir().join("thumbnail.jpg");
     let (path, of, files) = (out.clone(), short.clone(), parts.fonts.clone());
-    context
+    let checks = context
         .blocking(move || {
             let looks = Looks::new(&of)?;
             let base = match given {
@@ -40,7 +41,8 @@ pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> 
             };
             let mut fonts = Fonts::load(&files)?;
             let drawn = thumbnail(&base, &of.title, &mut fonts, &looks.style, of.seed, size)?;
-            Ok(write_jpeg_under(&drawn, cover.max_bytes, &path)?)
+            write_jpeg_under(&drawn.picture, cover.max_bytes, &path)?;
+            Ok(drawn.checks)
         })
         .await?;
     let parameters = json!({
@@ -50,6 +52,6 @@ pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> 
     let recipe = recipe("thumbnail", VERSION, &[&artifact], parameters);
     let kept = Kept { name: "thumbnail.jpg".into(), media_type: "image/jpeg", recipe: &recipe };
     let kept = context.keep_file(&out, kept).await?;
-    let detail = json!({ "width": size.0, "height": size.1 });
+    let detail = json!({ "width": size.0, "height": size.1, "checks": checks });
     Ok(StepOutput { artifacts: vec![kept], detail })
 }

@@ -87,7 +87,7 @@ impl Networks {
         let part = &self.adapted.as_ref().unwrap_or(checkpoint).unet;
         let (_, network) = started(&mut self.unet, || {
             let model = unet(&part.config, &part.weights, self.target, steered)?;
-            Ok((steered, Network::open("UNet", &model, self.threads)?))
+            Ok((steered, Network::open_in_place("UNet", &model, self.threads)?))
         })?;
         Ok(network)
     }
@@ -123,7 +123,7 @@ impl Networks {
         if !self.controls.contains_key(model) {
             let part = open_controlnet(&(self.locate)(model)?)?;
             let graph = controlnet(&part.config, &part.weights, self.target)?;
-            self.controls.insert(model.clone(), Network::open("ControlNet", &graph, self.threads)?);
+            self.controls.insert(model.clone(), Network::open_in_place("ControlNet", &graph, self.threads)?);
         }
         Ok(self.controls.get_mut(model).expect("it was put there"))
     }
