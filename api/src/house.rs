@@ -169,9 +169,10 @@ async fn verified(library: Library) -> Outcome<(Vec<PathBuf>, Library)> {
 pub(crate) fn start_device(config: &Config, library: &Library) -> Outcome<Scheduler> {
     let device = DeviceConfig {
         queue_capacity: config.device.queue,
-        ..DeviceConfig::new("cpu", config.device.memory)
+        ..DeviceConfig::new(if config.device.cuda { "cuda" } else { "cpu" }, config.device.memory)
     };
     let engine = LocalEngine::new(library.store.clone(), config.device.threads);
+    let engine = if config.device.cuda { engine.with_cuda(config.device.memory) } else { engine };
     Scheduler::start(device, Box::new(engine)).map_err(Failure::usage)
 }
 

@@ -136,7 +136,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let mut peer = Contender::start(
             Command::new(&args.python).arg(script).arg("run").arg(&args.networks).arg(&threads),
         )?;
-        let mut row = Row { workload: workload.clone(), started: None, memory: 0, ours: vec![], peer: vec![] };
+        let mut row =
+            Row { workload: workload.clone(), started: None, memory: 0, ours: vec![], peer: vec![] };
         for round in 0..=args.runs {
             let (a, b) = (ours.run(workload)?, peer.run(workload)?);
             eprintln!("round {round} {workload}: ours {:.2} s, PyTorch {:.2} s", a.cost.wall, b.cost.wall);

@@ -15,7 +15,7 @@ mod rrdb;
 mod run;
 mod tiles;
 
-use crate::network::{Feed, Network};
+use crate::network::{Feed, Network, Processor};
 use reelsmith_graph::Target;
 use reelsmith_graph::ncnn::{self, ENLARGED, Enlarger, PICTURE};
 use reelsmith_inference_core::image::{Image, Upscale, UpscaleRequest};
@@ -66,9 +66,17 @@ impl Esrgan {
     /// # Errors
     /// Those of [`read`]; `RuntimeMissing` before ONNX Runtime was loaded, `OutOfMemory`, or `Engine`.
     pub fn open(model: &Path, threads: usize) -> Result<Self> {
-        let enlarger = read(model, Target::CPU)?;
+        Self::open_on(model, Target::CPU, threads.into())
+    }
+
+    /// The same for `target`, run by `processor`, which must be the target's device.
+    ///
+    /// # Errors
+    /// Those of [`Esrgan::open`].
+    pub fn open_on(model: &Path, target: Target, processor: Processor) -> Result<Self> {
+        let enlarger = read(model, target)?;
         Ok(Self {
-            network: Network::open("upscaler", &enlarger.model, threads)?,
+            network: Network::open("upscaler", &enlarger.model, processor)?,
             factor: enlarger.factor,
             overlap: overlap(&enlarger),
             bytes_per_pixel: enlarger.bytes_per_pixel,

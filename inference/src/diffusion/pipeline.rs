@@ -18,7 +18,7 @@ use super::noise::Generator;
 use super::sampler::{Solver, decimal};
 use super::schedule::TimestepSpacing;
 use super::tokenizer::Tokenizer;
-use crate::network::Array;
+use crate::network::{Array, Processor};
 use denoise::Steering;
 use networks::Networks;
 use reelsmith_graph::Target;
@@ -47,8 +47,8 @@ pub struct SdxlConfig<'a> {
     pub locate: Locate,
     /// Device and precision.
     pub target: Target,
-    /// Threads of one run on a CPU.
-    pub threads: usize,
+    /// What runs it; must be the target's device.
+    pub processor: Processor,
 }
 
 /// A loaded SDXL.
@@ -72,7 +72,7 @@ impl Sdxl {
                 [first.clone(), first.padded_with("!")?]
             }
         };
-        let networks = Networks::new(config.locate, config.target, config.threads);
+        let networks = Networks::new(config.locate, config.target, config.processor);
         Ok(Self { checkpoint, tokenizers, networks })
     }
 
