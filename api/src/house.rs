@@ -171,9 +171,13 @@ pub(crate) fn start_device(config: &Config, library: &Library) -> Outcome<Schedu
         queue_capacity: config.device.queue,
         ..DeviceConfig::new(if config.device.cuda { "cuda" } else { "cpu" }, config.device.memory)
     };
+    Scheduler::start(device, Box::new(engine(config, library))).map_err(Failure::usage)
+}
+
+/// The engine of the device that is configured.
+pub(crate) fn engine(config: &Config, library: &Library) -> LocalEngine {
     let engine = LocalEngine::new(library.store.clone(), config.device.threads);
-    let engine = if config.device.cuda { engine.with_cuda(config.device.memory) } else { engine };
-    Scheduler::start(device, Box::new(engine)).map_err(Failure::usage)
+    if config.device.cuda { engine.with_cuda(config.device.memory) } else { engine }
 }
 
 fn speaker(library: &Library) -> Speaker {
