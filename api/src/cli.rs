@@ -1,9 +1,12 @@
 //! The command line: what can be typed, and nothing about what it does.
 
+pub mod images;
+pub mod values;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// Turns a script into a finished, captioned vertical video, on this machine.
+/// Turns scripts into finished, captioned vertical videos, and prompts into pictures, on this machine.
 #[derive(Debug, Parser)]
 #[command(name = "reelsmith", version, max_term_width = 110, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -44,6 +47,11 @@ pub enum Command {
     /// Make something, here and now
     #[command(subcommand)]
     Make(Make),
+    /// Enlarge a picture
+    Upscale(images::Upscale),
+    /// Measure models on this machine
+    #[command(subcommand)]
+    Bench(Bench),
     /// Serve the HTTP API
     Serve(Serve),
     /// The models: what there is, what is here, fetching, checking, removing
@@ -64,6 +72,12 @@ pub enum Command {
 pub enum Make {
     /// A captioned vertical video from a script
     Short(Short),
+    /// Pictures from a prompt
+    Image(images::MakeImage),
+    /// A wide picture for the top of a page, as WebP under a size
+    Hero(images::MakeHero),
+    /// A cover with a title in type, of the platform's size and weight
+    Thumbnail(images::MakeThumbnail),
 }
 
 /// `make short`
@@ -93,6 +107,42 @@ pub struct Short {
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub out: PathBuf,
     /// Tell progress and result as one JSON object a line on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Latency, throughput, load time and memory of image models, as a table, JSON and a plot
+    Images(BenchImages),
+}
+
+/// `bench images`
+#[derive(Debug, Args)]
+pub struct BenchImages {
+    /// Text-to-image models and upscalers, by catalogue id or path; none means those of the settings
+    #[arg(long = "model", value_name = "MODEL")]
+    pub models: Vec<String>,
+    /// Sizes: of the picture made, or of the picture given to an upscaler
+    #[arg(long, value_delimiter = ',', default_value = "512x512,1024x1024", value_name = "WxH")]
+    pub size: Vec<values::Size>,
+    /// Pictures of one request, for text-to-image
+    #[arg(long, value_delimiter = ',', default_value = "1", value_name = "N")]
+    pub count: Vec<u32>,
+    /// Denoise steps, for text-to-image
+    #[arg(long, default_value_t = 20)]
+    pub steps: u32,
+    /// Guidance scale, for text-to-image
+    #[arg(long, default_value_t = 5.0)]
+    pub guidance: f32,
+    /// Measured runs of each, after one that warms up
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub runs: u32,
+    /// Folder that receives images.md, images.json and images.svg
+    #[arg(long, value_name = "DIR", default_value = "bench")]
+    pub out: PathBuf,
+    /// Tell the result as one JSON object on standard output
     #[arg(long)]
     pub json: bool,
 }

@@ -1,10 +1,12 @@
 //! All settings: defaults, then the configuration file, then the environment, then flags. The only
 //! reader of environment variables; everything below gets its values as arguments.
 
+mod images;
 pub mod keys;
 pub mod layers;
 pub mod memory;
 
+pub use images::Images;
 use layers::Layers;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -43,6 +45,8 @@ pub struct Config {
     pub video_encoder: VideoEncoder,
     /// The model that speaks; the catalogue decides whether there is one of that name.
     pub voice_model: String,
+    /// What paints pictures.
+    pub images: Images,
     /// Refuse models whose licence forbids commercial use.
     pub commercial_use: bool,
     /// Where models come from.
@@ -88,6 +92,8 @@ pub struct Tools {
 /// The device that computes.
 #[derive(Debug, Clone, Copy)]
 pub struct Device {
+    /// Pictures are made on an NVIDIA card.
+    pub cuda: bool,
     /// Threads, 1 to 256.
     pub threads: usize,
     /// Bytes that models may take together.
@@ -239,6 +245,7 @@ impl Config {
                 .choice("video_encoder", &[("x264", VideoEncoder::X264), ("auto", VideoEncoder::Auto)])?
                 .unwrap_or(VideoEncoder::X264),
             voice_model: layers.text("voice_model").unwrap_or_else(|| DEFAULT_VOICE_MODEL.into()),
+            images: Images::of(layers)?,
             commercial_use: layers.boolean("commercial_use")?.unwrap_or(false),
             hub: hub(layers, variable)?,
             tools: tools(layers, variable),
@@ -355,8 +362,13 @@ fn tools(layers: &Layers, variable: &dyn Fn(&str) -> Option<String>) -> Tools {
 
 fn device(layers: &Layers) -> Result<Device, ConfigError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let half = memory::total().map_or(FALLBACK_MEMORY, |bytes| bytes / 2);
+    let cuda = layers.choice("device.kind", &[("cpu", false), ("cuda", true)])?.unwrap_or(false);
+    // Of a card some is left to the desktop and to other programs.
+    let card = || memory::card().map(|bytes| bytes / 10 * 9);
+    let half =
+        cuda.then(card).flatten().or(memory::total().map(|bytes| bytes / 2)).unwrap_or(FALLBACK_MEMORY);
     Ok(Device {
+        cuda,
         threads: layers.number("device.threads", 1..=256)?.map_or(cores.min(256), |n| n as usize),
         memory: layers.bytes("device.memory", 256 * MIB..=1024 * GIB)?.unwrap_or(half),
         queue: layers.number("device.queue", 1..=10_000)?.unwrap_or(256) as usize,

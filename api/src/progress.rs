@@ -114,10 +114,19 @@ impl Reporter {
             return;
         }
         self.last = Some(event.event.clone());
+        self.draw(&event.event, || serde_json::to_value(event));
+    }
+
+    /// Something happened that belongs to no job.
+    pub fn step(&mut self, event: &Event) {
+        self.draw(event, || serde_json::to_value(event));
+    }
+
+    fn draw(&mut self, event: &Event, json: impl FnOnce() -> serde_json::Result<Value>) {
         match &mut self.sink {
-            Sink::Bars(bars) => bars.event(&event.event),
-            Sink::Plain(plain) => plain.event(&event.event),
-            Sink::Json => self.teller.json(&serde_json::to_value(event).unwrap_or(Value::Null)),
+            Sink::Bars(bars) => bars.event(event),
+            Sink::Plain(plain) => plain.event(event),
+            Sink::Json => self.teller.json(&json().unwrap_or(Value::Null)),
         }
     }
 

@@ -42,17 +42,21 @@ pub async fn pull(
     }
 }
 
-/// Gets ready what a job needs: refuses what its licence forbids and what was damaged, fetches what is
+/// Gets ready what is needed: refuses what its licence forbids and what was damaged, fetches what is
 /// missing.
 ///
 /// # Errors
 /// As [`pull`], and for a model that may not be used or differs from its recorded sha256.
-pub async fn provide(library: &Library, teller: &Teller, cancel: &CancellationToken) -> Outcome {
-    let needed = library.for_short();
-    library.check_licences(&needed)?;
-    let (here, ids) = (library.clone(), needed.clone());
+pub async fn provide(
+    library: &Library,
+    needed: &[ModelId],
+    teller: &Teller,
+    cancel: &CancellationToken,
+) -> Outcome {
+    library.check_licences(needed)?;
+    let (here, ids) = (library.clone(), needed.to_vec());
     unless(cancel, blocking(move || here.check_changed(&ids))).await?;
-    pull(library, &needed, teller, cancel).await
+    pull(library, needed, teller, cancel).await
 }
 
 /// Draws or writes one pull.

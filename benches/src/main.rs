@@ -9,6 +9,7 @@ mod captions;
 mod cpu;
 mod decision;
 mod job;
+mod networks;
 mod results;
 mod store;
 mod tree;
@@ -42,6 +43,11 @@ enum Command {
     Captions(captions::Args),
     /// Time, processor and memory of the demo job, by stage.
     Job(job::Args),
+    /// Speed of SDXL's networks at their true size, against PyTorch.
+    Networks(networks::Args),
+    /// What `networks` runs as our contender.
+    #[command(hide = true)]
+    NetworksOurs(networks::OursArgs),
     /// Cost of the store's calls as its rows grow.
     Store(store::Args),
     /// Time of a scheduling decision as the queue grows.
@@ -64,6 +70,8 @@ fn main() -> anyhow::Result<()> {
         Command::Words(args) => voice::words::run(&args),
         Command::Captions(args) => captions::run(&args),
         Command::Job(args) => job::run(&args),
+        Command::Networks(args) => networks::run(&args),
+        Command::NetworksOurs(args) => networks::run_ours(&args),
         Command::Store(args) => store::run(&args),
         Command::Decision(args) => decision::run(&args),
     }

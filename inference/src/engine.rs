@@ -1,26 +1,41 @@
-//! The engine of this machine: loads the catalogue's models from the store and runs them on its
+//! The engine of this machine: loads models of the store, and of a person's own files, and runs them on its
 //! processor.
 
+mod own;
+
+use crate::diffusion::pipeline::{Sdxl, SdxlConfig};
+use crate::esrgan::Esrgan;
 use crate::kokoro::Kokoro;
+use crate::network::Processor;
 use crate::runtime::load_onnxruntime;
 use crate::store::{Store, Verified};
-use reelsmith_inference_core::catalogue::{Catalogue, Kind, Memory, Model};
+use own::OwnFile;
+use reelsmith_graph::Target;
+use reelsmith_inference_core::catalogue::{Capability, Catalogue, Kind, Memory, Model};
 use reelsmith_inference_core::{
     Control, Engine, ErrorKind, Footprint, InferenceError, ModelId, Progress, Resident, Result, Verdict,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The family that [`Kokoro`] speaks for.
+/// The families that [`Kokoro`], [`Sdxl`] and [`Esrgan`] perform.
 const KOKORO: &str = "kokoro-82m";
+const SDXL: [&str; 2] = ["sdxl", SDXL_TURBO];
+const SDXL_TURBO: &str = "sdxl-turbo";
+const ESRGAN: &str = "realesrgan";
 
 /// The pronunciation network for words that no dictionary holds.
 const OOV: &str = "oov.onnx";
 
-/// Runs models with ONNX Runtime on the CPU.
+/// What a person's own checkpoint needs of the catalogue.
+pub const OWN_REQUIRES: [&str; 2] = ["clip-vocabulary", "onnxruntime"];
+
+/// Runs models with ONNX Runtime on one device.
 #[derive(Debug)]
 pub struct LocalEngine {
     store: Store,
     threads: usize,
+    /// What pictures are made on; voices are small and stay on the CPU.
+    pictures: Processor,
 }
 
 /// The verified entries that a model is made of, by what they are.
@@ -31,14 +46,27 @@ struct Parts {
 impl LocalEngine {
     /// An engine that takes files from `store` and splits one run over `threads` threads (at least 1).
     pub fn new(store: Store, threads: usize) -> Self {
-        Self { store, threads: threads.max(1) }
+        let threads = threads.max(1);
+        Self { store, threads, pictures: Processor::Cpu(threads) }
+    }
+
+    /// The same with pictures made on the first NVIDIA card, of which they take at most `memory` bytes.
+    pub fn with_cuda(self, memory: u64) -> Self {
+        Self { pictures: Processor::Cuda { device: 0, memory }, ..self }
+    }
+
+    fn target(&self) -> Target {
+        match self.pictures {
+            Processor::Cpu(_) => Target::CPU,
+            Processor::Cuda { .. } => Target::CUDA,
+        }
     }
 
     fn model<'a>(&self, catalogue: &'a Catalogue, id: &ModelId) -> Result<&'a Model> {
         let model = catalogue.get(id)?;
-        match (model.kind, model.family.as_str()) {
-            (Kind::Model, KOKORO) => Ok(model),
-            _ => {
+        match model.kind == Kind::Model && is_known(&model.family) {
+            true => Ok(model),
+            false => {
                 let message =
                     format!("`{id}` ({}) is nothing that this version can run by itself", model.title);
                 Err(InferenceError::new(ErrorKind::InvalidRequest, message))
@@ -46,9 +74,9 @@ impl LocalEngine {
         }
     }
 
-    /// Checks the files of a model and of all that it requires.
-    fn verify(&self, id: &ModelId, control: &dyn Control) -> Result<Parts> {
-        let closure = self.store.catalogue().closure(std::slice::from_ref(id))?;
+    /// Checks the files of entries and of all that they require.
+    fn verify(&self, ids: &[ModelId], control: &dyn Control) -> Result<Parts> {
+        let closure = self.store.catalogue().closure(ids)?;
         let total = Some(closure.len() as u64);
         let mut entries = Vec::new();
         for (done, model) in closure.iter().enumerate() {
@@ -59,23 +87,107 @@ impl LocalEngine {
         }
         Ok(Parts { entries })
     }
+
+    fn kokoro(&self, parts: &Parts, memory: Memory) -> Result<Resident> {
+        let voices = &parts.entry(Kind::Voices)?.dir;
+        let lexicon = parts.entry(Kind::Lexicon)?;
+        let oov = lexicon.path(OOV).ok_or_else(|| incomplete(&format!("`{}` has no `{OOV}`", lexicon.id)))?;
+        let kokoro = Kokoro::open(parts.only_file(Kind::Model)?, voices, oov, self.threads)?;
+        Ok(Resident::Speak(Box::new(kokoro.with_memory(memory))))
+    }
+
+    fn sdxl(
+        &self,
+        checkpoint: &Path,
+        vae: Option<&ModelId>,
+        parts: &Parts,
+        family: &str,
+    ) -> Result<Resident> {
+        let vae = vae.map(|id| locate(&self.store, id)).transpose()?;
+        let store = self.store.clone();
+        let mut sdxl = Sdxl::open(SdxlConfig {
+            checkpoint,
+            vae: vae.as_deref(),
+            vocabulary: parts.only_file(Kind::Lexicon)?,
+            locate: Box::new(move |id| locate(&store, id)),
+            target: self.target(),
+            processor: self.pictures,
+        })?;
+        if family == SDXL_TURBO {
+            sdxl.walk_as_turbo();
+        }
+        Ok(Resident::TextToImage(Box::new(sdxl)))
+    }
+
+    fn upscaler(&self, model: &Path) -> Result<Resident> {
+        Ok(Resident::Upscale(Box::new(Esrgan::open_on(model, self.target(), self.pictures)?)))
+    }
+
+    /// Loads what lies at an absolute path.
+    fn load_own(&self, path: &Path, vae: Option<&ModelId>, control: &dyn Control) -> Result<Resident> {
+        let file = OwnFile::recognise(path)?;
+        let parts = self.verify(&OWN_REQUIRES.map(ModelId::from), control)?;
+        load_onnxruntime(parts.only_file(Kind::Runtime)?)?;
+        match file {
+            OwnFile::Sdxl => self.sdxl(path, vae, &parts, ""),
+            OwnFile::Upscaler => self.upscaler(path),
+        }
+    }
 }
 
 impl Engine for LocalEngine {
     fn footprint(&self, id: &ModelId) -> Result<Footprint> {
-        let memory = memory(self.model(self.store.catalogue(), id)?);
+        let (model, _) = id.parts();
+        if let Some(path) = own_path(&model) {
+            return own::footprint(path);
+        }
+        let memory = memory(self.model(self.store.catalogue(), &model)?);
         Ok(Footprint { weights: memory.weights_bytes, peak_activation: memory.peak_bytes })
     }
 
     fn load(&mut self, id: &ModelId, control: &dyn Control) -> Result<Resident> {
-        let memory = memory(self.model(self.store.catalogue(), id)?);
-        let parts = self.verify(id, control)?;
+        let (model, vae) = id.parts();
+        if let Some(path) = own_path(&model) {
+            return self.load_own(path, vae.as_ref(), control);
+        }
+        let catalogue = self.store.catalogue().clone();
+        let entry = self.model(&catalogue, &model)?;
+        let parts = self.verify(&[model], control)?;
         load_onnxruntime(parts.only_file(Kind::Runtime)?)?;
-        let model = parts.only_file(Kind::Model)?;
-        let voices = &parts.entry(Kind::Voices)?.dir;
-        let lexicon = parts.entry(Kind::Lexicon)?;
-        let oov = lexicon.path(OOV).ok_or_else(|| incomplete(&format!("`{}` has no `{OOV}`", lexicon.id)))?;
-        Ok(Resident::Speak(Box::new(Kokoro::open(model, voices, oov, self.threads)?.with_memory(memory))))
+        match entry.capability {
+            Some(Capability::TextToImage) => {
+                self.sdxl(parts.only_file(Kind::Model)?, vae.as_ref(), &parts, &entry.family)
+            }
+            Some(Capability::Upscale) => self.upscaler(parts.main_file(Kind::Model)?),
+            _ => self.kokoro(&parts, memory(entry)),
+        }
+    }
+}
+
+fn is_known(family: &str) -> bool {
+    family == KOKORO || SDXL.contains(&family) || family.starts_with(ESRGAN)
+}
+
+/// The path that an id is, where it is no name of the catalogue.
+fn own_path(id: &ModelId) -> Option<&Path> {
+    Some(Path::new(&id.0)).filter(|path| path.is_absolute())
+}
+
+/// Where a LoRA, a ControlNet or an autoencoder lies: at its absolute path, or in the store.
+fn locate(store: &Store, id: &ModelId) -> Result<PathBuf> {
+    if let Some(path) = own_path(id) {
+        return match path.exists() {
+            true => Ok(path.to_path_buf()),
+            false => Err(InferenceError::new(
+                ErrorKind::ModelMissing,
+                format!("there is nothing at {}", path.display()),
+            )),
+        };
+    }
+    let entry = store.ready(id)?;
+    match entry.files.as_slice() {
+        [file] => Ok(file.path.clone()),
+        _ => Ok(entry.dir),
     }
 }
 
@@ -94,6 +206,15 @@ impl Parts {
         match entry.files.as_slice() {
             [file] => Ok(&file.path),
             files => Err(incomplete(&format!("`{}` has {} files, not one", entry.id, files.len()))),
+        }
+    }
+
+    /// The file that names the others: ncnn's `.param`, or the only one.
+    fn main_file(&self, kind: Kind) -> Result<&Path> {
+        let files = &self.entry(kind)?.files;
+        match files.iter().find(|file| file.name.ends_with(".param")) {
+            Some(file) => Ok(&file.path),
+            None => self.only_file(kind),
         }
     }
 }

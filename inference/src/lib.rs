@@ -4,6 +4,7 @@
 
 pub mod diffusion;
 pub mod engine;
+pub mod esrgan;
 #[cfg(test)]
 mod fetched;
 pub mod kokoro;

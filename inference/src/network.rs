@@ -1,11 +1,18 @@
 //! A network in memory: a graph of [`reelsmith_graph`] that ONNX Runtime runs, numbers in and numbers out.
 
-use crate::session::{WEIGHTS_DIRECTORY, builder, explain, last_run};
+use crate::session::{WEIGHTS_DIRECTORY, builder_at, explain, last_run};
+
+pub use crate::session::Processor;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::TensorRef;
 use reelsmith_graph::Model;
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use std::borrow::Cow;
+
+/// Keeps ONNX Runtime from copying matrices into the order of its inner loops as a session starts
+/// (`onnxruntime_session_options_config_keys.h`).
+const NO_PACKING: (&str, &str) = ("session.disable_prepacking", "1");
 
 /// An array of f32.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,16 +63,32 @@ pub struct Network {
 }
 
 impl Network {
-    /// Opens `model`, called `name` in errors. Its weight files must not change while this lives. A run is split
-    /// over `threads` threads.
+    /// Opens `model`, called `name` in errors, with its convolutions' weights copied into the order that the processor
+    /// takes them fastest in: for a network that is mostly convolutions (autoencoders run in 0.85 of the time that
+    /// [`Network::open_in_place`] gives them). Its weight files must not change while this lives.
     ///
     /// # Errors
     /// `RuntimeMissing` before ONNX Runtime was loaded, `OutOfMemory`, or `Engine`.
-    pub fn open(name: &'static str, model: &Model, threads: usize) -> Result<Self> {
+    pub fn open(name: &'static str, model: &Model, processor: impl Into<Processor>) -> Result<Self> {
+        let settings = [(WEIGHTS_DIRECTORY, "/")];
+        Self::commit(name, model, builder_at(GraphOptimizationLevel::All, processor.into(), &settings)?)
+    }
+
+    /// The same with the weights used where they lie in their files, mapped: a network of gigabytes starts in a second
+    /// and copies nothing, and one that is mostly matrix products is hardly slower.
+    ///
+    /// # Errors
+    /// As [`Network::open`].
+    pub fn open_in_place(name: &'static str, model: &Model, processor: impl Into<Processor>) -> Result<Self> {
+        // The next level moves convolutions' weights into blocks of channels.
+        let level = GraphOptimizationLevel::Level2;
+        let settings = [(WEIGHTS_DIRECTORY, "/"), NO_PACKING];
+        Self::commit(name, model, builder_at(level, processor.into(), &settings)?)
+    }
+
+    fn commit(name: &'static str, model: &Model, mut builder: SessionBuilder) -> Result<Self> {
         let failed = |error| explain(error, || engine(format!("ONNX Runtime refuses the {name}")));
-        let session = builder(threads.max(1), &[(WEIGHTS_DIRECTORY, "/")])?
-            .commit_from_memory(&model.onnx)
-            .map_err(failed)?;
+        let session = builder.commit_from_memory(&model.onnx).map_err(failed)?;
         Ok(Self { name, session, last: last_run().map_err(failed)? })
     }
 

@@ -61,7 +61,9 @@ impl From<ScheduleError> for PipelineError {
             ScheduleError::TooLarge(_) => ErrorKind::OutOfMemory,
             ScheduleError::Cancelled => ErrorKind::Cancelled,
             ScheduleError::ShuttingDown => ErrorKind::Interrupted,
-            ScheduleError::InvalidConfig(_) => ErrorKind::InvalidInput,
+            ScheduleError::InvalidConfig(_) | ScheduleError::WrongCapability { .. } => {
+                ErrorKind::InvalidInput
+            }
             _ => ErrorKind::ToolFailed,
         };
         Self::new(kind, error.to_string()).with_source(error)

@@ -61,20 +61,20 @@ impl Device {
             let state = self.shared.lock();
             let loaded = |entry: &&Entry| self.residents.contains_key(&entry.model);
             let stale = |entry: &&Entry| entry.needs.is_none() || (!entry.exact && loaded(entry));
-            let asked = |entry: &Entry| (entry.id, entry.model.clone(), Arc::clone(&entry.request));
+            let asked = |entry: &Entry| (entry.id, entry.model.clone(), entry.work.request());
             state.queue.iter().filter(stale).map(asked).collect()
         };
         for (id, model, request) in stale {
             let resident = self.residents.get(&model);
             let exact = resident.is_some();
             let needs = guarded(&model, || match resident {
-                Some(Resident::Speak(voice)) => Ok(voice.footprint(&request)),
-                None => self.engine.footprint(&model),
+                Some(resident) => request.footprint(&model, resident),
+                None => Ok(self.engine.footprint(&model)?),
             });
             match needs {
                 Ok(needs) => self.priced(id, &model, needs, exact),
                 Err(error) => {
-                    if exact {
+                    if exact && matches!(error, ScheduleError::Panicked { .. }) {
                         self.unload(&model);
                     }
                     let entry = self.shared.lock().queue.take(id);
@@ -121,7 +121,7 @@ impl Device {
                 state.counters.refused_too_large += 1;
                 drop(state);
                 let error = shared.too_large(&entry.model, entry.needs.unwrap_or_default());
-                entry.answer(Err(error));
+                entry.refuse(error);
             }
             Action::Load { request, .. } | Action::Run { request, .. } => {
                 let entry = state.queue.take(request).expect("the policy saw it under this lock");
@@ -143,7 +143,7 @@ impl Device {
         let begun = begin(&mut state, &mut entry, weights);
         drop(state);
         let control = entry.control();
-        let loaded = guarded(&entry.model, || self.engine.load(&entry.model, &control));
+        let loaded = guarded(&entry.model, || Ok(self.engine.load(&entry.model, &control)?));
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         end(&mut state, begun);
@@ -169,18 +169,18 @@ impl Device {
         let begun = begin(&mut state, &mut entry, peak);
         drop(state);
         let control = entry.control();
-        let resident = self.residents.get_mut(&entry.model);
-        let Resident::Speak(voice) = resident.expect("the ledger lists the residents of this thread");
-        let spoken = guarded(&entry.model, || voice.speak(&entry.request, &control));
+        let Entry { model, work, .. } = &mut entry;
+        let resident = self.residents.get_mut(model).expect("the ledger lists the residents of this thread");
+        let performed = guarded(model, || work.perform(model, resident, &control));
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         end(&mut state, begun);
-        match spoken {
-            Ok(speech) => {
+        match performed {
+            Ok(()) => {
                 state.counters.completed += 1;
                 state.served(entry.started.map_or(0.0, |started| started.elapsed().as_secs_f64()));
                 drop(state);
-                entry.answer(Ok(speech));
+                entry.answer();
             }
             Err(error) => {
                 drop(state);
@@ -232,7 +232,7 @@ impl Device {
         };
         *counter += 1;
         drop(state);
-        entry.answer(Err(error));
+        entry.refuse(error);
     }
 
     /// Drops a resident, and only then gives its bytes back.
@@ -265,14 +265,10 @@ fn end(state: &mut State, begun: Instant) {
 
 /// Calls into the engine. After a panic the resident is dropped, and an engine keeps nothing between
 /// calls but its residents, so going on is safe.
-fn guarded<T>(
-    model: &ModelId,
-    call: impl FnOnce() -> reelsmith_inference_core::Result<T>,
-) -> Result<T, ScheduleError> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(result) => Ok(result?),
-        Err(panic) => Err(ScheduleError::Panicked { model: model.0.clone(), message: message(&*panic) }),
-    }
+fn guarded<T>(model: &ModelId, call: impl FnOnce() -> Result<T, ScheduleError>) -> Result<T, ScheduleError> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        Err(ScheduleError::Panicked { model: model.0.clone(), message: message(&*panic) })
+    })
 }
 
 fn is(error: &ScheduleError, kind: ErrorKind) -> bool {

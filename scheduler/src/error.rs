@@ -1,6 +1,7 @@
 //! Why a request was not served.
 
 use crate::bytes::Human;
+use reelsmith_inference_core::catalogue::Capability;
 use reelsmith_inference_core::{Footprint, InferenceError, ModelId};
 use std::fmt;
 use std::time::Duration;
@@ -22,6 +23,16 @@ pub enum ScheduleError {
     /// The request would not fit even on the empty device.
     #[error("{0}")]
     TooLarge(FitArithmetic),
+    /// The model can do something else than what it was asked for.
+    #[error("{model} is a model for {able}, not for {asked}; `reelsmith models list` shows what each can do")]
+    WrongCapability {
+        /// The model asked.
+        model: ModelId,
+        /// What the request needs.
+        asked: Capability,
+        /// What the model can do.
+        able: Capability,
+    },
     /// It was cancelled, before its start or while it ran.
     #[error("cancelled")]
     Cancelled,

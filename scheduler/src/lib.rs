@@ -2,9 +2,11 @@
 //! decides. Knows the contract of inference, but no engine and no database.
 //!
 //! ```text
-//! speak() ──► bounded queue ──► policy::next(queue, devices) ──► Decision ──► device thread ──► reply
-//!    ▲                                                                            │
-//!    └───────────── progress (latest value), cancel (token) ─────────────────────┘
+//! speak()
+//! generate() ──► bounded queue ──► policy::next(queue, devices) ──► Decision ──► device thread ──► reply
+//! upscale()                                                                          │
+//!    ▲                                                                               │
+//!    └────────── progress and preview (latest value), cancel (token) ────────────────┘
 //! ```
 
 pub mod bytes;
@@ -18,6 +20,7 @@ mod device;
 mod queue;
 mod scheduler;
 mod state;
+mod work;
 
 pub use config::DeviceConfig;
 pub use error::{FitArithmetic, ScheduleError};

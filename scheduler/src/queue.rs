@@ -1,19 +1,20 @@
 //! Requests that wait, in order of arrival, at most so many.
 
 use crate::policy::Waiting;
+use crate::work::Work;
 use crate::{CancelToken, ScheduleError};
-use reelsmith_inference_core::speech::{SpeakRequest, Speech};
+use reelsmith_inference_core::image::Image;
 use reelsmith_inference_core::{Control, Footprint, ModelId, Progress, Verdict};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 /// A request on its way.
 pub(crate) struct Entry {
     pub(crate) id: u64,
     pub(crate) model: ModelId,
-    pub(crate) request: Arc<SpeakRequest>,
+    pub(crate) work: Work,
     pub(crate) submitted: Instant,
     /// When its model began to be loaded or it began to run.
     pub(crate) started: Option<Instant>,
@@ -27,27 +28,47 @@ pub(crate) struct Entry {
 
 /// The connection to whoever made the request.
 pub(crate) struct Line {
-    pub(crate) reply: oneshot::Sender<Result<Speech, ScheduleError>>,
     pub(crate) progress: watch::Sender<Option<Progress>>,
+    pub(crate) preview: watch::Sender<Option<Arc<Image>>>,
     /// The caller's wish.
     pub(crate) caller: CancelToken,
     /// The caller's wish, or the caller's absence, or a shutdown: a child of `caller`.
     pub(crate) stop: CancelToken,
 }
 
-impl Entry {
-    pub(crate) fn control(&self) -> impl Control + use<> {
-        let (progress, stop) = (self.line.progress.clone(), self.line.stop.clone());
-        // A watch keeps the latest value only, so that a slow listener never holds up the device.
-        move |now: Progress| {
-            progress.send_replace(Some(now));
-            if stop.is_cancelled() { Verdict::Cancel } else { Verdict::Continue }
-        }
+/// What steers a run: it tells of the latest state, and stops where nobody wants it any more. A watch
+/// keeps the latest value only, so that a slow listener never holds up the device.
+struct Steering {
+    progress: watch::Sender<Option<Progress>>,
+    preview: watch::Sender<Option<Arc<Image>>>,
+    stop: CancelToken,
+}
+
+impl Control for Steering {
+    fn step(&self, progress: Progress) -> Verdict {
+        self.progress.send_replace(Some(progress));
+        if self.stop.is_cancelled() { Verdict::Cancel } else { Verdict::Continue }
     }
 
-    /// Answers the request; nobody may be listening any more.
-    pub(crate) fn answer(self, result: Result<Speech, ScheduleError>) {
-        let _ = self.line.reply.send(result);
+    fn preview(&self, image: Image) {
+        self.preview.send_replace(Some(Arc::new(image)));
+    }
+}
+
+impl Entry {
+    pub(crate) fn control(&self) -> impl Control + use<> {
+        let Line { progress, preview, stop, .. } = &self.line;
+        Steering { progress: progress.clone(), preview: preview.clone(), stop: stop.clone() }
+    }
+
+    /// Answers with what was performed.
+    pub(crate) fn answer(self) {
+        self.work.answer();
+    }
+
+    /// Answers with an error.
+    pub(crate) fn refuse(self, error: ScheduleError) {
+        self.work.refuse(error);
     }
 }
 

@@ -3,7 +3,9 @@
 use crate::device;
 use crate::queue::Line;
 use crate::state::Shared;
+use crate::work::{Task, Work};
 use crate::{CancelToken, DeviceConfig, ScheduleError, Snapshot};
+use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
 use reelsmith_inference_core::{Engine, ModelId, Progress};
 use std::sync::Arc;
@@ -60,16 +62,59 @@ impl Scheduler {
         progress: impl Fn(Progress) + Send + Sync + 'static,
         cancel: CancelToken,
     ) -> Result<Speech, ScheduleError> {
+        self.ask(model, |reply| Work::Speak(Task::new(request, reply)), progress, |_| {}, cancel).await
+    }
+
+    /// Makes pictures once it is their turn. `preview` is shown the latest one that the model has
+    /// handed out, where the request asks for previews; otherwise as [`Scheduler::speak`].
+    ///
+    /// # Errors
+    /// Any [`ScheduleError`]; `Busy` at once if as many wait as may.
+    pub async fn generate(
+        &self,
+        model: &ModelId,
+        request: ImageRequest,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+        preview: impl Fn(&Image) + Send + Sync + 'static,
+        cancel: CancelToken,
+    ) -> Result<Generated, ScheduleError> {
+        self.ask(model, |reply| Work::Generate(Task::new(request, reply)), progress, preview, cancel).await
+    }
+
+    /// Enlarges a picture once it is its turn; otherwise as [`Scheduler::speak`].
+    ///
+    /// # Errors
+    /// Any [`ScheduleError`]; `Busy` at once if as many wait as may.
+    pub async fn upscale(
+        &self,
+        model: &ModelId,
+        request: UpscaleRequest,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+        cancel: CancelToken,
+    ) -> Result<Image, ScheduleError> {
+        self.ask(model, |reply| Work::Upscale(Task::new(request, reply)), progress, |_| {}, cancel).await
+    }
+
+    async fn ask<A>(
+        &self,
+        model: &ModelId,
+        work: impl FnOnce(oneshot::Sender<Result<A, ScheduleError>>) -> Work,
+        progress: impl Fn(Progress),
+        preview: impl Fn(&Image),
+        cancel: CancelToken,
+    ) -> Result<A, ScheduleError> {
         if cancel.is_cancelled() {
             return Err(ScheduleError::Cancelled);
         }
-        let mut ticket = Ticket::submit(&self.owner.0, model, request, &cancel)?;
+        let (reply, mut answered) = oneshot::channel();
+        let mut ticket = Ticket::submit(&self.owner.0, model, work(reply), &cancel)?;
         let mut withdrawn = false;
         loop {
             tokio::select! {
                 biased;
-                reply = &mut ticket.reply => {
+                reply = &mut answered => {
                     ticket.tell(&progress);
+                    ticket.show(&preview);
                     // A reply is dropped unsent only if the device's thread has ended.
                     return reply.unwrap_or(Err(ScheduleError::ShuttingDown));
                 }
@@ -80,6 +125,7 @@ impl Scheduler {
                     }
                 }
                 Ok(()) = ticket.progress.changed() => ticket.tell(&progress),
+                Ok(()) = ticket.preview.changed() => ticket.show(&preview),
             }
         }
     }
@@ -102,9 +148,10 @@ impl Scheduler {
 struct Ticket {
     shared: Arc<Shared>,
     id: u64,
-    reply: oneshot::Receiver<Result<Speech, ScheduleError>>,
     progress: watch::Receiver<Option<Progress>>,
     told: Option<Progress>,
+    preview: watch::Receiver<Option<Arc<Image>>>,
+    shown: Option<Arc<Image>>,
     stop: CancelToken,
 }
 
@@ -112,15 +159,16 @@ impl Ticket {
     fn submit(
         shared: &Arc<Shared>,
         model: &ModelId,
-        request: SpeakRequest,
+        work: Work,
         cancel: &CancelToken,
     ) -> Result<Self, ScheduleError> {
-        let (reply, answered) = oneshot::channel();
         let (progress, reported) = watch::channel(None);
+        let (preview, painted) = watch::channel(None);
         let stop = cancel.child_token();
-        let line = Line { reply, progress, caller: cancel.clone(), stop: stop.clone() };
-        let id = shared.admit(model, request, line)?;
-        Ok(Self { shared: Arc::clone(shared), id, reply: answered, progress: reported, told: None, stop })
+        let line = Line { progress, preview, caller: cancel.clone(), stop: stop.clone() };
+        let id = shared.admit(model, work, line)?;
+        let shared = Arc::clone(shared);
+        Ok(Self { shared, id, progress: reported, told: None, preview: painted, shown: None, stop })
     }
 
     /// Passes on the latest progress, if it has not been.
@@ -130,6 +178,19 @@ impl Ticket {
             self.told = latest;
             latest.into_iter().for_each(progress);
         }
+    }
+
+    /// Passes on the latest preview, if it has not been.
+    fn show(&mut self, preview: &impl Fn(&Image)) {
+        let latest = self.preview.borrow_and_update().clone();
+        if let Some(image) = latest.filter(|image| !self.seen(image)) {
+            preview(&image);
+            self.shown = Some(image);
+        }
+    }
+
+    fn seen(&self, image: &Arc<Image>) -> bool {
+        self.shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, image))
     }
 }
 

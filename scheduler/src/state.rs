@@ -3,11 +3,11 @@
 use crate::ledger::Ledger;
 use crate::queue::{Entry, Line, Queue};
 use crate::snapshot::{QueuedRequest, ResidentModel, RunningRequest};
+use crate::work::Work;
 use crate::{CancelToken, Counters, DeviceConfig, FitArithmetic, ScheduleError, Shutdown, Snapshot};
-use reelsmith_inference_core::speech::SpeakRequest;
 use reelsmith_inference_core::{Footprint, ModelId, Progress};
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -91,12 +91,7 @@ impl Shared {
     }
 
     /// Takes a request into the queue, or says why not.
-    pub(crate) fn admit(
-        &self,
-        model: &ModelId,
-        request: SpeakRequest,
-        line: Line,
-    ) -> Result<u64, ScheduleError> {
+    pub(crate) fn admit(&self, model: &ModelId, work: Work, line: Line) -> Result<u64, ScheduleError> {
         let mut state = self.lock();
         state.counters.submitted += 1;
         if state.closing.is_some() {
@@ -118,7 +113,7 @@ impl Shared {
         state.queue.push(Entry {
             id,
             model: model.clone(),
-            request: Arc::new(request),
+            work,
             submitted: Instant::now(),
             started: None,
             needs: None,
@@ -162,7 +157,7 @@ impl Shared {
         if state.closing == Some(Shutdown::Cancel) {
             let given_back = state.queue.drain();
             state.counters.refused_closing += given_back.len() as u64;
-            given_back.into_iter().for_each(|entry| entry.answer(Err(ScheduleError::ShuttingDown)));
+            given_back.into_iter().for_each(|entry| entry.refuse(ScheduleError::ShuttingDown));
             if let Some(running) = &state.running {
                 running.stop.cancel();
             }

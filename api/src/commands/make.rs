@@ -1,12 +1,14 @@
 //! `reelsmith make short`: the whole line in this process, from a script to files in a folder.
 
 use super::Context;
+use super::slug::slug;
 use super::summary;
 use crate::cli::Short as Args;
 use crate::exit::{Failure, Outcome};
 use crate::house::{DataOwner, House, locate_ffmpeg, pipeline_failure, presets};
 use crate::interrupt::unless;
 use crate::library::Library;
+use crate::painters::{self, Painters};
 use crate::progress::Style;
 use crate::publish::OutputFolder;
 use crate::pulling::provide;
@@ -32,11 +34,13 @@ pub(super) async fn short(context: &mut Context, args: &Args) -> Outcome {
     let document = read_script(&args.script)?;
     let library = context.library()?;
     check_names(&document, args, &library, &presets(&context.config)?)?;
+    let painters = Painters::wanted(&context.config, &library, &document)?;
     unless(&context.cancel, locate_ffmpeg(&context.config)).await?;
     let folder = OutputFolder::claim(&args.out)?;
-    provide(&library, context.reporter.teller(), &context.cancel).await.map_err(resumable)?;
+    let needed = painters::needed(&library, painters.as_ref());
+    provide(&library, &needed, context.reporter.teller(), &context.cancel).await.map_err(resumable)?;
     let owner = own_data(context).await?;
-    let opening = House::open(&context.config, library, owner);
+    let opening = House::open(&context.config, library, owner, painters);
     let house = unless(&context.cancel, opening).await.map_err(resumable)?;
     let outcome = make(context, &house, &document, args, &folder).await;
     house.shutdown().await;
@@ -220,7 +224,7 @@ async fn publish(
 ) -> Outcome<Vec<PathBuf>> {
     let artifacts = house.runner.artifacts(&JobId(job.id.clone())).await.map_err(pipeline_failure)?;
     let title = job.spec.get("title").and_then(|title| title.as_str()).unwrap_or_default();
-    let stem = slug(title);
+    let stem = slug(title, "short");
     let mut files: Vec<(Artifact, String)> = Vec::new();
     for (name, ending) in PUBLISHED {
         let Some(artifact) = artifacts.iter().find(|artifact| artifact.name == name) else {
@@ -252,26 +256,6 @@ const PUBLISHED: [(&str, &str); 5] = [
     ("report.json", "json"),
 ];
 
-/// Characters of a file's name at most, without its ending.
-const SLUG_CHARS: usize = 60;
-/// Bytes of it at most: file systems take 255, and a temporary name adds an ending and a process id.
-const SLUG_BYTES: usize = 180;
-
-/// A title as a file's name: lower-case letters and digits of any script, parted by single hyphens.
-fn slug(title: &str) -> String {
-    let mut slug = String::new();
-    for c in title.chars().flat_map(char::to_lowercase) {
-        match c.is_alphanumeric() {
-            true => slug.push(c),
-            false if !slug.is_empty() && !slug.ends_with('-') && c != '\'' && c != '’' => slug.push('-'),
-            false => {}
-        }
-    }
-    let end = slug.char_indices().nth(SLUG_CHARS).map_or(slug.len(), |(at, _)| at);
-    let cut = slug[..slug.floor_char_boundary(end.min(SLUG_BYTES))].trim_end_matches('-');
-    if cut.is_empty() { "short".to_owned() } else { cut.to_owned() }
-}
-
 fn resumable(failure: Failure) -> Failure {
     match failure.exit {
         crate::exit::Exit::Cancelled => Failure::cancelled(format!("cancelled; {RESUME}")),
@@ -282,26 +266,6 @@ fn resumable(failure: Failure) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn titles_become_safe_file_names() {
-        for (title, expected) in [
-            ("Three facts about water", "three-facts-about-water"),
-            ("../../etc/passwd", "etc-passwd"),
-            ("Don't   stop!!", "dont-stop"),
-            ("Über Größe", "über-größe"),
-            ("???", "short"),
-            ("", "short"),
-            (".hidden", "hidden"),
-        ] {
-            assert_eq!(slug(title), expected, "{title}");
-        }
-        assert!(slug(&"long ".repeat(100)).len() <= SLUG_CHARS);
-        // Mathematical bold letters are letters of four bytes each.
-        let bold = slug(&"\u{1d400}".repeat(100));
-        assert_eq!(bold.chars().count(), SLUG_BYTES / 4, "{bold}");
-        assert!(slug(&format!("a{}", "\u{1d400}".repeat(100))).len() <= SLUG_BYTES);
-    }
 
     #[test]
     fn scripts_that_cannot_be_read_say_why() {

@@ -27,7 +27,12 @@ pub const KEYS: &[Key] = &[
     key("blobs", "local", "local or s3: where finished artifacts are kept"),
     key("commercial_use", "false", "true or false: refuse models whose licence forbids commercial use"),
     key("data_dir", "$XDG_DATA_HOME/reelsmith", "jobs, artifacts and scratch files"),
-    key("device.memory", "half of the memory", "256MiB to 1024GiB: bytes that models may take together"),
+    key("device.kind", "cpu", "cpu or cuda: what makes pictures (cuda needs `models pull onnxruntime-cuda`)"),
+    key(
+        "device.memory",
+        "half of the memory, or 9/10 of the card's",
+        "256MiB to 1024GiB: bytes that models may take together",
+    ),
     key("device.queue", "256", "1 to 10000: requests that may wait for the device"),
     key(
         "device.threads",
@@ -36,6 +41,18 @@ pub const KEYS: &[Key] = &[
     ),
     key("hub.endpoint", "HF_ENDPOINT, else https://huggingface.co", "address of the model hub"),
     key("hub.offline", "false", "true or false: never fetch anything"),
+    key("image_guidance", "5", "0 to 50: guidance scale of pictures"),
+    key(
+        "image_model",
+        "none",
+        "text-to-image model: a catalogue id, a .safetensors file or a diffusers folder",
+    ),
+    key(
+        "image_sampler",
+        "euler",
+        "euler, euler_ancestral, dpmpp_2m_karras, unipc, lcm or ddim: sampler of pictures",
+    ),
+    key("image_steps", "30", "1 to 1000: denoise steps of pictures"),
     key("jobs.queue", "1000", "1 to 100000: unfinished jobs before new ones are refused with 429"),
     key("jobs.slots", "2", "1 to 16: jobs worked on at once"),
     key("listen", "127.0.0.1:8787", "address and port to serve on"),
@@ -72,6 +89,7 @@ pub const KEYS: &[Key] = &[
     key("tools.ffprobe", "from PATH", "the ffprobe program"),
     key("tools.npm", "from PATH", "the npm program, which fetches from the npm registry"),
     key("tools.pip", "from PATH", "the pip program, which fetches from the Python index"),
+    key("upscale_model", "none", "model that enlarges pictures: a catalogue id or a file"),
     key("video_encoder", "x264", "x264, or auto: NVENC where it encodes a few frames on trial, else x264"),
     key("voice_model", "kokoro-82m-fp32", "model that speaks, from `reelsmith models list`"),
 ];

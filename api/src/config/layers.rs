@@ -139,6 +139,27 @@ impl Layers {
         self.within(key, range, parse_bytes, show_bytes)
     }
 
+    /// A number in `range`, with or without a fraction.
+    pub fn real(&self, key: &'static str, range: RangeInclusive<f32>) -> Result<Option<f32>, ConfigError> {
+        let Some((value, origin)) = self.raw(key) else { return Ok(None) };
+        match value.parse().ok().filter(|number| range.contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                let expected = format!("a number from {} to {}", range.start(), range.end());
+                Err(Self::wrong(key, value, origin, expected))
+            }
+        }
+    }
+
+    /// A model: its name in the catalogue as it stands, or a path as [`Layers::path`] gives it.
+    pub fn model(&self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
+        match is_path(&text) {
+            true => self.path(key).map(|path| path.to_string_lossy().into_owned()),
+            false => Some(text),
+        }
+    }
+
     fn within(
         &self,
         key: &'static str,
@@ -200,6 +221,12 @@ impl Layers {
 }
 
 /// `4GiB`, `512MiB`, `64KiB` or plain bytes.
+/// Whether a model is named by its path: catalogue ids have no slash and no such ending.
+pub fn is_path(model: &str) -> bool {
+    let ending = Path::new(model).extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    model.contains('/') || matches!(ending.as_str(), "safetensors" | "ckpt" | "pt" | "pth" | "bin" | "onnx")
+}
+
 fn parse_bytes(value: &str) -> Option<u64> {
     let units = [("KiB", 1u64 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
     let (number, unit) = units

@@ -1,6 +1,7 @@
 //! Layering, ranges and messages of the configuration.
 
 use super::*;
+use reelsmith_inference_core::image::Sampler;
 use std::collections::HashMap;
 
 /// Loads `file` under `variables`; HOME is always set.
@@ -113,6 +114,26 @@ fn the_hub_is_taken_from_the_usual_variable_unless_set_here() {
 fn paths_in_the_file_are_relative_to_the_file() {
     let config = load("models_dir = \"models\"", &[], Flags::default()).expect("valid");
     assert!(config.models_dir.is_absolute() && config.models_dir.ends_with("models"));
+}
+
+#[test]
+fn image_models_are_ids_or_paths() {
+    let file = "image_model = \"models/own.safetensors\"\nupscale_model = \"realesrgan-x4plus\"\n\
+                image_guidance = 0.0\nimage_sampler = \"lcm\"";
+    let images = load(file, &[], Flags::default()).expect("valid").images;
+    let model = images.model.expect("set");
+    assert!(Path::new(&model).is_absolute() && model.ends_with("/models/own.safetensors"), "{model}");
+    assert_eq!(images.upscaler.as_deref(), Some("realesrgan-x4plus"));
+    assert_eq!((images.guidance_scale, images.steps, images.sampler), (0.0, 30, Sampler::Lcm));
+    for (variable, value) in [
+        ("REELSMITH_IMAGE_GUIDANCE", "NaN"),
+        ("REELSMITH_IMAGE_GUIDANCE", "-1"),
+        ("REELSMITH_IMAGE_SAMPLER", "plms"),
+        ("REELSMITH_IMAGE_STEPS", "0"),
+    ] {
+        let message = refused("", &[(variable, value)]);
+        assert!(message.contains(variable) && message.contains("expected"), "{message}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! How a scheduler brings a model onto a device without knowing what performs it.
 
+use crate::catalogue::Capability;
+use crate::image::{TextToImage, Upscale};
 use crate::speech::Speak;
 use crate::{Control, Footprint, ModelId, Result};
 
@@ -8,14 +10,30 @@ use crate::{Control, Footprint, ModelId, Result};
 pub enum Resident {
     /// Text to speech.
     Speak(Box<dyn Speak>),
+    /// Text to image.
+    TextToImage(Box<dyn TextToImage>),
+    /// Enlarging of images.
+    Upscale(Box<dyn Upscale>),
 }
 
-/// Loads models of the catalogue on one device. Called only from the thread that owns the device.
+impl Resident {
+    /// What it can do.
+    pub fn capability(&self) -> Capability {
+        match self {
+            Self::Speak(_) => Capability::Speak,
+            Self::TextToImage(_) => Capability::TextToImage,
+            Self::Upscale(_) => Capability::Upscale,
+        }
+    }
+}
+
+/// Loads models on one device: those of the catalogue by their ids, and those that a person has by
+/// their absolute paths. Called only from the thread that owns the device.
 pub trait Engine: Send {
-    /// Bytes that loading `model` will take, from the catalogue; asked before it is loaded.
+    /// Bytes that loading `model` will take; asked before it is loaded.
     ///
     /// # Errors
-    /// `UnknownModel` if the catalogue has none of that name.
+    /// `UnknownModel` if there is none of that name or path.
     fn footprint(&self, model: &ModelId) -> Result<Footprint>;
 
     /// Loads `model` from files that are on this machine and verified. Dropping the resident frees

@@ -43,6 +43,30 @@ fn parse(top: &str, file: &str) -> Result<Catalogue, String> {
 }
 
 #[test]
+fn a_checkpoint_with_another_vae_is_a_model_of_its_own() {
+    let (base, vae) = (ModelId::from("/models/base.safetensors"), ModelId::from("sdxl-vae-fp16-fix"));
+    let both = base.with_vae(&vae);
+    assert_ne!(both, base);
+    assert_eq!(both.parts(), (base.clone(), Some(vae)));
+    assert_eq!(base.parts(), (base, None));
+}
+
+#[test]
+fn a_capability_is_written_by_its_name() {
+    use Capability::{Speak, TextToImage, Transcribe, Upscale};
+    for (capability, name) in
+        [(Speak, "speak"), (Transcribe, "transcribe"), (TextToImage, "text-to-image"), (Upscale, "upscale")]
+    {
+        assert_eq!(capability.to_string(), name);
+        let memory = "[memory]\nweights_bytes = 1\npeak_bytes = 1";
+        let (file_name, text) = entry("a", &format!("capability = \"{name}\"\n{memory}"), &file("f", ""));
+        let text = text.replace("kind = \"lexicon\"", "kind = \"model\"");
+        let catalogue = Catalogue::parse([(file_name, text)]).expect("valid");
+        assert_eq!(catalogue.able(capability).count(), 1, "{name}");
+    }
+}
+
+#[test]
 fn the_projects_own_catalogue_is_valid_and_complete() {
     let catalogue = Catalogue::builtin().expect("models/ parses");
     for id in ["kokoro-82m-fp32", "kokoro-82m-fp16", "kokoro-82m-q8"] {

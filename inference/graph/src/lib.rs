@@ -5,6 +5,7 @@
 //! converted and nothing is copied, so any checkpoint works in the form in which it is published.
 
 pub mod builder;
+pub mod ncnn;
 pub mod nn;
 mod proto;
 pub mod target;

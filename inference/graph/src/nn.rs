@@ -4,6 +4,8 @@
 //! A layer takes its tensors by the names that PyTorch gives them (`weight`, `bias`). Linear layers work on a
 //! matrix of (N*S, C): their published weights, (out, in), then go into a product as they lie in the file.
 
+mod scaled;
+
 use crate::builder::{Attribute, Graph, MICROSOFT, REELSMITH, Value};
 use crate::target::Device;
 use crate::weights::Layer;

@@ -1,5 +1,6 @@
 //! Named tensors and where their bytes lie.
 
+pub(crate) mod ncnn;
 mod safetensors;
 
 use crate::proto::Element;
@@ -8,6 +9,7 @@ use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -257,6 +259,15 @@ impl<'a> Layer<'a> {
     pub fn shape(&self, name: &str) -> Option<&'a [usize]> {
         self.weights.tensors.get(&self.at(name).prefix).map(|tensor| tensor.shape.as_slice())
     }
+}
+
+/// A file that cannot be had or read.
+pub(crate) fn unreadable(path: &Path, error: io::Error) -> InferenceError {
+    let (kind, why) = match error.kind() {
+        io::ErrorKind::NotFound => (ErrorKind::ModelMissing, "there is no such file"),
+        _ => (ErrorKind::ModelCorrupt, "it cannot be read"),
+    };
+    InferenceError::new(kind, format!("{}: {why}", path.display())).with_source(error)
 }
 
 pub(crate) fn corrupt(message: String) -> InferenceError {

@@ -68,7 +68,7 @@ impl Checkpoint {
             false => single::open(path, vae.is_some())?,
         };
         if let Some(path) = vae {
-            let part = open_vae(path)?;
+            let part = autoencoder(path)?;
             checkpoint.files.extend(part.weights.files());
             checkpoint.vae = part;
         }
@@ -116,8 +116,19 @@ pub fn controlnet(path: &Path) -> Result<Part<ControlNetConfig>> {
     folder::controlnet(path)
 }
 
+/// A UNet alone: a folder with `config.json` in diffusers' layout.
+///
+/// # Errors
+/// `ModelMissing`, or `ModelCorrupt` naming what cannot be used.
+pub fn unet(path: &Path) -> Result<Part<UnetConfig>> {
+    folder::unet(path)
+}
+
 /// An autoencoder alone: a folder with `config.json`, or a file in diffusers' or the original names.
-fn open_vae(path: &Path) -> Result<Part<VaeConfig>> {
+///
+/// # Errors
+/// `ModelMissing`, or `ModelCorrupt` naming what cannot be used.
+pub fn autoencoder(path: &Path) -> Result<Part<VaeConfig>> {
     if path.is_dir() {
         return folder::vae(path);
     }

@@ -16,8 +16,9 @@ mod tiles;
 use super::checkpoint::Checkpoint;
 use super::noise::Generator;
 use super::sampler::{Solver, decimal};
+use super::schedule::TimestepSpacing;
 use super::tokenizer::Tokenizer;
-use crate::network::Array;
+use crate::network::{Array, Processor};
 use denoise::Steering;
 use networks::Networks;
 use reelsmith_graph::Target;
@@ -46,8 +47,8 @@ pub struct SdxlConfig<'a> {
     pub locate: Locate,
     /// Device and precision.
     pub target: Target,
-    /// Threads of one run on a CPU.
-    pub threads: usize,
+    /// What runs it; must be the target's device.
+    pub processor: Processor,
 }
 
 /// A loaded SDXL.
@@ -71,8 +72,13 @@ impl Sdxl {
                 [first.clone(), first.padded_with("!")?]
             }
         };
-        let networks = Networks::new(config.locate, config.target, config.threads);
+        let networks = Networks::new(config.locate, config.target, config.processor);
         Ok(Self { checkpoint, tokenizers, networks })
+    }
+
+    /// Visits the time steps that SDXL-Turbo was distilled for, which a single file of it does not tell.
+    pub fn walk_as_turbo(&mut self) {
+        self.checkpoint.schedule.timestep_spacing = TimestepSpacing::Trailing;
     }
 
     /// The checkpoint as opened.

@@ -96,7 +96,7 @@ fn open(shelf: &mut Shelf, case: &Case, request: &ImageRequest) -> Sdxl {
         vocabulary: &model_file("clip-vocabulary/bpe_simple_vocab_16e6.txt.gz"),
         locate: Box::new(move |model| files.get(model).cloned().ok_or_else(|| unknown(model))),
         target: Target::CPU,
-        threads: 2,
+        processor: 2.into(),
     };
     Sdxl::open(config).unwrap()
 }

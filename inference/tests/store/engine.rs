@@ -80,8 +80,10 @@ fn the_real_model_is_loaded_from_the_store_and_speaks() {
         Verdict::Continue
     };
     let resident = engine.load(&"kokoro-82m-fp32".into(), &count);
-    let Resident::Speak(mut voice) =
-        resident.unwrap_or_else(|error| panic!("{error}; run `make setup-test`"));
+    let resident = resident.unwrap_or_else(|error| panic!("{error}; run `make setup-test`"));
+    let Resident::Speak(mut voice) = resident else {
+        panic!("{} in place of a voice", resident.capability())
+    };
     assert_eq!(steps.load(Ordering::Relaxed), 4);
     assert_eq!(voice.voices().len(), 54);
     let request = SpeakRequest { text: "Hello.".into(), voice: "af_heart".into(), speed: 1.0 };

@@ -174,7 +174,7 @@ fn thumbnails(folder: &Path, fonts: &mut Fonts) -> Done {
         let style = CardStyle { palette: palettes[n % palettes.len()].into(), ..CardStyle::default() };
         let scene = SCRIPT[n % SCRIPT.len()];
         let spec = CardSpec { motif: Some(motif), width: 1280, height: 720, ..card(&style, scene, 0) };
-        let picture = thumbnail(&background(&spec)?, scene.0, fonts, &style, spec.seed, (1280, 720))?;
+        let picture = thumbnail(&background(&spec)?, scene.0, fonts, &style, spec.seed, (1280, 720))?.picture;
         if n == 0 {
             save(&picture, &folder.join("thumbnail.png"))?;
         }

@@ -1,9 +1,13 @@
 //! Still pictures: loaded from files within stated limits, cropped, resized and saved.
 
+mod bitmap;
 mod load;
 pub(crate) mod resize;
+mod webp;
 
-pub use load::{MAX_PIXELS, MAX_SIDE, load};
+pub use bitmap::{Bitmap, Format, Note};
+pub use load::{MAX_PIXELS, MAX_SIDE, load, load_bitmap};
+pub use webp::write_webp_under;
 
 use crate::{Result, publish};
 use resize::{Axis, Plane};

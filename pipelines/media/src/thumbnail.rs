@@ -12,11 +12,28 @@ use crate::cards::palette::Palette;
 use crate::cards::scrim;
 use crate::ease::smoothstep;
 use crate::picture::Picture;
+use crate::probe::Check;
 use crate::publish::write_whole;
 use crate::typeset::Fonts;
-use crate::typeset::colour::Rgb;
+use crate::typeset::colour::{Rgb, contrast};
 use crate::typeset::raster::{Layer, Soft, rounded};
 use crate::{ErrorKind, MediaError, Result};
+
+/// A thumbnail, and whether its title can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thumbnail {
+    /// The picture with its title.
+    pub picture: Picture,
+    /// Contrast and layout of the title, measured; none without a title.
+    pub checks: Vec<Check>,
+}
+
+/// Contrast of the title's plain words with what is behind them: WCAG 2.2, success criterion 1.4.3.
+const CONTRAST: f32 = 4.5;
+/// The same for its stressed word, which is large type.
+const CONTRAST_LARGE: f32 = 3.0;
+/// Share of each side that stays free of letters.
+const MARGIN: f32 = 0.02;
 
 /// Draws a thumbnail of `width` x `height` pixels (64 to 4096 a side, even): `base` cropped to
 /// fill it, the title on the left of a wide one, at the top of a tall one.
@@ -30,7 +47,7 @@ pub fn thumbnail(
     style: &CardStyle,
     seed: u64,
     (width, height): (u32, u32),
-) -> Result<Picture> {
+) -> Result<Thumbnail> {
     let allowed = 64..=4096;
     if !allowed.contains(&width) || !allowed.contains(&height) || width % 2 + height % 2 > 0 {
         let message =
@@ -41,15 +58,64 @@ pub fn thumbnail(
     let family = if style.title_font == "auto" { palette.face } else { &style.title_font };
     let mut out = base.cover(width, height);
     let (w, h) = (width as f32, height as f32);
-    let Some(set) = heading::set(fonts, title, family, &room((w, h)))? else { return Ok(out) };
+    let Some(set) = heading::set(fonts, title, family, &room((w, h)))? else {
+        return Ok(Thumbnail { picture: out, checks: Vec::new() });
+    };
     let set = centred(set, (w, h));
     let mut layer = Layer::covering([0.0, 0.0, w, h], (width, height)).ok_or_else(|| {
         MediaError::new(ErrorKind::Limit, format!("no memory for a thumbnail of {width}x{height}"))
     })?;
-    letters(&mut layer, &set, &palette, w.min(h) / 1000.0);
     veil(&mut out, &set, &palette);
+    let behind = scrim::extremes(&out, (w, h), set.bounds, (0.0, 0.0));
+    // An accent that no veil makes readable gives way to the ink of the other words.
+    let stress =
+        if contrast_over(behind, palette.accent) >= CONTRAST_LARGE { palette.accent } else { palette.ink };
+    letters(&mut layer, &set, &palette, stress, w.min(h) / 1000.0);
+    let missing = fonts.missing(title);
+    let checks =
+        checks((width, height), &set, [palette.ink, stress].map(|ink| contrast_over(behind, ink)), &missing);
     layer.over(&mut out);
-    Ok(out)
+    Ok(Thumbnail { picture: out, checks })
+}
+
+/// The least contrast of `ink` with what lies between the brightest and the darkest luminance.
+fn contrast_over((brightest, darkest): (f32, f32), ink: Rgb) -> f32 {
+    contrast(brightest, ink.luminance()).min(contrast(darkest, ink.luminance()))
+}
+
+/// What a reader needs: contrast of plain and stressed words, a margin, and every word.
+fn checks((width, height): (u32, u32), set: &Heading, found: [f32; 2], missing: &[char]) -> Vec<Check> {
+    let (w, h) = (width as f32, height as f32);
+    let reads = |name: &str, found: f32, least: f32| Check {
+        name: name.into(),
+        expected: format!("at least {least} : 1"),
+        found: format!("{found:.1} : 1"),
+        ok: found >= least,
+    };
+    let [left, top, right, bottom] = set.bounds;
+    let free = (left / w).min(top / h).min(1.0 - right / w).min(1.0 - bottom / h);
+    let lost: String = missing.iter().collect();
+    let whole = match (set.cut, lost.is_empty()) {
+        (true, _) => "cut short".into(),
+        (false, true) => "whole".into(),
+        (false, false) => format!("without {lost}"),
+    };
+    vec![
+        reads("contrast of the title", found[0], CONTRAST),
+        reads("contrast of its stressed word", found[1], CONTRAST_LARGE),
+        Check {
+            name: "margin of the title".into(),
+            expected: format!("at least {:.0} %", MARGIN * 100.0),
+            found: format!("{:.1} %", free * 100.0),
+            ok: free >= MARGIN,
+        },
+        Check {
+            name: "words of the title".into(),
+            expected: "whole".into(),
+            ok: whole == "whole",
+            found: whole,
+        },
+    ]
 }
 
 fn room((w, h): (f32, f32)) -> Box2 {
@@ -82,13 +148,13 @@ fn centred(mut set: Heading, (w, h): (f32, f32)) -> Heading {
     set
 }
 
-fn letters(layer: &mut Layer, set: &Heading, palette: &Palette, u: f32) {
+fn letters(layer: &mut Layer, set: &Heading, palette: &Palette, stress: Rgb, u: f32) {
     let dark = palette.is_dark();
     for path in &set.plain {
         layer.fill(path, palette.ink, 1.0);
     }
     for path in &set.stressed {
-        layer.fill(path, palette.accent, 1.0);
+        layer.fill(path, stress, 1.0);
     }
     let under = set.bounds[3] + 44.0 * u;
     let rule = Rect::from_ltrb(set.bounds[0], under, set.bounds[0] + 150.0 * u, under + 14.0 * u);

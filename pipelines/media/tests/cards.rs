@@ -299,9 +299,11 @@ fn a_thumbnail_has_its_size_a_readable_title_and_fits_two_megabytes() {
         let spec = CardSpec { width: 1280, height: 720, ..spec("The Moon", &style, motif, 2) };
         let base = background(&spec).expect("a card").cover(1280, 720);
         let bare = thumbnail(&base, "", &mut fonts, &style, 2, (1280, 720)).expect("a thumbnail");
-        assert_eq!(bare, base, "no title leaves the picture alone");
-        let picture = thumbnail(&base, "The Moon is leaving us", &mut fonts, &style, 2, (1280, 720))
+        assert_eq!(bare.picture, base, "no title leaves the picture alone");
+        let drawn = thumbnail(&base, "The Moon is leaving us", &mut fonts, &style, 2, (1280, 720))
             .expect("a thumbnail");
+        assert!(drawn.checks.len() == 4 && drawn.checks.iter().all(|check| check.ok), "{:?}", drawn.checks);
+        let picture = drawn.picture;
         assert_eq!((picture.width, picture.height), (1280, 720));
         let changed = picture.rgb.iter().zip(&base.rgb).filter(|(a, b)| a.abs_diff(**b) > 60).count();
         assert!(changed > 60_000, "the title covers {changed} samples only");
@@ -311,6 +313,37 @@ fn a_thumbnail_has_its_size_a_readable_title_and_fits_two_megabytes() {
         assert_eq!((read.width(), read.height()), (1280, 720));
         assert!(std::fs::metadata(&path).expect("a file").len() < 2_000_000);
     }
+}
+
+#[test]
+fn a_title_reads_over_any_picture_and_what_does_not_is_told() {
+    let mut fonts = support::fonts();
+    let stripes = |width: u32, height: u32| {
+        let value = |n: u32| if (n / 3 % width / 40).is_multiple_of(2) { 255 } else { 0 };
+        Picture { width, height, rgb: (0..width * height * 3).map(value).collect() }
+    };
+    let sizes = [(1280, 720), (1080, 1920)];
+    for (palette, (width, height)) in
+        palette_names().into_iter().flat_map(|palette| sizes.map(|size| (palette, size)))
+    {
+        for base in [
+            support::plain(width, height, [255; 3]),
+            support::plain(width, height, [0; 3]),
+            support::plain(width, height, [128; 3]),
+            stripes(width, height),
+        ] {
+            let drawn = thumbnail(&base, "Nine words", &mut fonts, &style(palette), 1, (width, height))
+                .expect("drawn");
+            assert!(drawn.checks.iter().all(|check| check.ok), "{palette} {width}: {:?}", drawn.checks);
+        }
+    }
+    let base = support::plain(320, 180, [90; 3]);
+    let mut failing = |title: &str| -> Vec<String> {
+        let drawn = thumbnail(&base, title, &mut fonts, &style("midnight"), 1, (320, 180)).expect("drawn");
+        drawn.checks.into_iter().filter(|check| !check.ok).map(|check| check.found).collect()
+    };
+    assert_eq!(failing(&"many words ".repeat(60)), ["cut short"]);
+    assert_eq!(failing("A rocket \u{1f680}"), ["without \u{1f680}"]);
 }
 
 #[test]

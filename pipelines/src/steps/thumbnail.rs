@@ -17,13 +17,16 @@ const VERSION: u32 = 1;
 
 /// Draws the cover.
 ///
-/// Output: `thumbnail.jpg` of the preset's size, smaller than its limit. Detail: width and height.
+/// Output: `thumbnail.jpg` of the preset's size, smaller than its limit. Detail: width, height, and how well
+/// the title reads.
 pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> Result<StepOutput> {
     context.progress(0, 1, "pictures")?;
     let first = records(context, &pictures_stage(short)).await?.swap_remove(0);
     let artifact = output(&first, &pictures::name(0))?.clone();
     // A card is drawn anew in the cover's shape, which a crop of an upright card would not fill well.
-    let given = match short.scenes[0].picture.is_some() {
+    let scene = &short.scenes[0];
+    let painted = scene.prompt.is_some() && short.painter.is_some();
+    let given = match scene.picture.is_some() || painted {
         true => Some(context.fetch(&artifact.digest, "base").await?),
         false => None,
     };
@@ -31,7 +34,7 @@ pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> 
     let size = (cover.width, cover.height);
     let out = context.dir().join("thumbnail.jpg");
     let (path, of, files) = (out.clone(), short.clone(), parts.fonts.clone());
-    context
+    let checks = context
         .blocking(move || {
             let looks = Looks::new(&of)?;
             let base = match given {
@@ -40,7 +43,8 @@ pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> 
             };
             let mut fonts = Fonts::load(&files)?;
             let drawn = thumbnail(&base, &of.title, &mut fonts, &looks.style, of.seed, size)?;
-            Ok(write_jpeg_under(&drawn, cover.max_bytes, &path)?)
+            write_jpeg_under(&drawn.picture, cover.max_bytes, &path)?;
+            Ok(drawn.checks)
         })
         .await?;
     let parameters = json!({
@@ -50,6 +54,6 @@ pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> 
     let recipe = recipe("thumbnail", VERSION, &[&artifact], parameters);
     let kept = Kept { name: "thumbnail.jpg".into(), media_type: "image/jpeg", recipe: &recipe };
     let kept = context.keep_file(&out, kept).await?;
-    let detail = json!({ "width": size.0, "height": size.1 });
+    let detail = json!({ "width": size.0, "height": size.1, "checks": checks });
     Ok(StepOutput { artifacts: vec![kept], detail })
 }

@@ -1,6 +1,8 @@
 //! An engine whose models have chosen sizes and whose requests have chosen ends, with a meter of the
 //! memory that is really held, independent of the scheduler's ledger.
 
+use crate::plan::{End, Plan};
+use reelsmith_inference_core::image::{Generated, Image, ImageRequest, TextToImage, Upscale, UpscaleRequest};
 use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, Voice};
 use reelsmith_inference_core::{
     Control, Engine, ErrorKind, Footprint, InferenceError, ModelId, Progress, Resident, Result, Verdict,
@@ -11,21 +13,19 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// How a load or a run ends.
+/// What a model can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum End {
+pub(crate) enum Able {
     #[default]
-    Done,
-    Fail,
-    Panic,
-    OutOfMemory,
-    /// Out-of-memory unless the model is alone on the device.
-    NeedsSpace,
+    Speak,
+    Generate,
+    Upscale,
 }
 
 /// A model of the double.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Model {
+    pub(crate) able: Able,
     /// As the catalogue states it.
     pub(crate) weights: u64,
     pub(crate) peak: u64,
@@ -35,16 +35,6 @@ pub(crate) struct Model {
     pub(crate) gated_load: bool,
     pub(crate) drop_panics: bool,
     pub(crate) price_panics: bool,
-}
-
-/// A request of the double; it travels in the request's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Plan {
-    pub(crate) id: u64,
-    pub(crate) steps: u64,
-    pub(crate) peak: u64,
-    pub(crate) gated: bool,
-    pub(crate) end: End,
 }
 
 /// What really happened, as seen from inside the engine.
@@ -170,25 +160,29 @@ impl Engine for Fake {
                 seen.wrong.push(format!("{} was loaded twice", model.0));
             }
         });
-        // From here on dropping the voice takes it out again, also when the end is not a good one.
-        let voice = FakeVoice { model: model.0.clone(), planned, inside: Arc::clone(&self.inside) };
+        // From here on dropping the model takes it out again, also when the end is not a good one.
+        let resident = FakeModel { model: model.0.clone(), planned, inside: Arc::clone(&self.inside) };
         self.inside.see(|seen| seen.failed_loads += 1);
         self.inside.end(planned.load, "loading")?;
         self.inside.see(|seen| seen.failed_loads -= 1);
         if planned.exact.is_none() {
             self.inside.weigh(0);
         }
-        Ok(Resident::Speak(Box::new(voice)))
+        Ok(match planned.able {
+            Able::Speak => Resident::Speak(Box::new(resident)),
+            Able::Generate => Resident::TextToImage(Box::new(resident)),
+            Able::Upscale => Resident::Upscale(Box::new(resident)),
+        })
     }
 }
 
-struct FakeVoice {
+struct FakeModel {
     model: String,
     planned: Model,
     inside: Arc<Inside>,
 }
 
-impl Drop for FakeVoice {
+impl Drop for FakeModel {
     fn drop(&mut self) {
         self.inside.see(|seen| {
             seen.held.remove(&self.model);
@@ -201,18 +195,15 @@ impl Drop for FakeVoice {
     }
 }
 
-impl Speak for FakeVoice {
-    fn voices(&self) -> Vec<Voice> {
-        Vec::new()
-    }
-
-    fn footprint(&self, request: &SpeakRequest) -> Footprint {
+impl FakeModel {
+    fn needs(&self, text: &str) -> Footprint {
         let weights = self.planned.exact.unwrap_or(self.planned.weights);
-        Footprint { weights, peak_activation: Plan::of(request).peak }
+        Footprint { weights, peak_activation: Plan::of(text).peak }
     }
 
-    fn speak(&mut self, request: &SpeakRequest, control: &dyn Control) -> Result<Speech> {
-        let plan = Plan::of(request);
+    /// Does what the plan says; the answer says which question it belongs to.
+    fn run(&self, text: &str, unit: &'static str, control: &dyn Control) -> Result<u64> {
+        let plan = Plan::of(text);
         self.inside.see(|seen| {
             seen.begun.push(plan.id);
             if let Some(other) = seen.active.replace(self.model.clone()) {
@@ -225,16 +216,63 @@ impl Speak for FakeVoice {
             if plan.gated {
                 self.inside.wait_at_gate();
             }
-            if control.step(Progress { done, total: Some(plan.steps), unit: "sentences" }) == Verdict::Cancel
-            {
+            if control.step(Progress { done, total: Some(plan.steps), unit }) == Verdict::Cancel {
                 return Err(InferenceError::cancelled());
             }
+            if self.planned.able == Able::Generate {
+                control.preview(dot(done as u8));
+            }
         }
-        self.inside.end(plan.end, "speaking")?;
+        self.inside.end(plan.end, "the run")?;
         self.inside.see(|seen| seen.finished.push(plan.id));
-        // The answer says which question it belongs to.
-        Ok(Speech { samples: Vec::new(), sample_rate: plan.id as u32, words: Vec::new() })
+        Ok(plan.id)
     }
+}
+
+impl Speak for FakeModel {
+    fn voices(&self) -> Vec<Voice> {
+        Vec::new()
+    }
+
+    fn footprint(&self, request: &SpeakRequest) -> Footprint {
+        self.needs(&request.text)
+    }
+
+    fn speak(&mut self, request: &SpeakRequest, control: &dyn Control) -> Result<Speech> {
+        let id = self.run(&request.text, "sentences", control)?;
+        Ok(Speech { samples: Vec::new(), sample_rate: id as u32, words: Vec::new() })
+    }
+}
+
+impl TextToImage for FakeModel {
+    fn footprint(&self, request: &ImageRequest) -> Footprint {
+        self.needs(&request.prompt)
+    }
+
+    fn generate(&mut self, request: &ImageRequest, control: &dyn Control) -> Result<Generated> {
+        let id = self.run(&request.prompt, "steps", control)?;
+        Ok(Generated { images: vec![dot(id as u8)], seeds: vec![id] })
+    }
+}
+
+impl Upscale for FakeModel {
+    fn factor(&self) -> u32 {
+        4
+    }
+
+    fn footprint(&self, request: &UpscaleRequest) -> Footprint {
+        self.needs(std::str::from_utf8(&request.image.pixels).unwrap())
+    }
+
+    fn upscale(&mut self, request: &UpscaleRequest, control: &dyn Control) -> Result<Image> {
+        let id = self.run(std::str::from_utf8(&request.image.pixels).unwrap(), "tiles", control)?;
+        Ok(dot(id as u8))
+    }
+}
+
+/// A picture of one grey pixel.
+pub(crate) fn dot(value: u8) -> Image {
+    Image::new(1, 1, 1, vec![value]).unwrap()
 }
 
 struct Idle<'a>(&'a Inside);
@@ -242,25 +280,6 @@ struct Idle<'a>(&'a Inside);
 impl Drop for Idle<'_> {
     fn drop(&mut self) {
         self.0.see(|seen| seen.active = None);
-    }
-}
-
-impl Plan {
-    pub(crate) fn new(id: u64) -> Self {
-        Self { id, steps: 1, peak: 10, ..Self::default() }
-    }
-
-    fn of(request: &SpeakRequest) -> Self {
-        let ends = [End::Done, End::Fail, End::Panic, End::OutOfMemory, End::NeedsSpace];
-        let numbers: Vec<u64> = request.text.split(' ').map(|number| number.parse().unwrap()).collect();
-        let [id, steps, peak, gated, end] = numbers[..] else { panic!("{:?} is no plan", request.text) };
-        Self { id, steps, peak, gated: gated == 1, end: ends[end as usize] }
-    }
-
-    pub(crate) fn request(self) -> SpeakRequest {
-        let Self { id, steps, peak, gated, end } = self;
-        let text = format!("{id} {steps} {peak} {} {}", u8::from(gated), end as u8);
-        SpeakRequest { text, voice: "fake".into(), speed: 1.0 }
     }
 }
 

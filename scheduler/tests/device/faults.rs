@@ -1,6 +1,7 @@
 //! Panics in the engine, wherever they come from, cost one request and no more.
 
-use crate::fake::{End, Model, Plan, serve, small, start};
+use crate::fake::{Model, serve, small, start};
+use crate::plan::{End, Plan};
 use reelsmith_scheduler::{ScheduleError, Shutdown};
 
 fn panicked(answer: crate::fake::Answer, model: &str) {

@@ -2,9 +2,11 @@
 //! survived.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod capabilities;
 mod fake;
 mod faults;
 mod memory;
+mod plan;
 mod random;
 mod requests;
 mod shutdown;

@@ -1,6 +1,7 @@
 //! Memory: what fits, what is evicted, what out-of-memory leads to.
 
-use crate::fake::{End, Model, Plan, ask, serve, small, start, until};
+use crate::fake::{Model, ask, serve, small, start, until};
+use crate::plan::{End, Plan};
 use reelsmith_inference_core::ErrorKind;
 use reelsmith_scheduler::{CancelToken, ScheduleError, Scheduler};
 

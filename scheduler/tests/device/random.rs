@@ -1,6 +1,7 @@
 //! Twelve thousand random steps: nothing is lost, nothing done twice, nothing held beyond the limit.
 
-use crate::fake::{Answer, Desk, End, Model, Plan, ask, start};
+use crate::fake::{Answer, Desk, Model, ask, start};
+use crate::plan::{End, Plan};
 use reelsmith_scheduler::{CancelToken, ScheduleError, Scheduler, Shutdown, Snapshot};
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Requests: order, progress, cancelling, the bound of the queue.
 
-use crate::fake::{Plan, ask, serve, small, start, until};
+use crate::fake::{ask, serve, small, start, until};
+use crate::plan::Plan;
 use reelsmith_inference_core::{ErrorKind, ModelId, Progress};
 use reelsmith_scheduler::{CancelToken, DeviceConfig, ScheduleError, Scheduler, Shutdown};
 use std::sync::{Arc, Mutex};
@@ -197,7 +198,7 @@ async fn what_the_engine_refuses_is_passed_on() {
         Err(ScheduleError::Inference(error)) => assert_eq!(error.kind(), ErrorKind::UnknownModel),
         other => panic!("{other:?}"),
     }
-    let failing = Plan { end: crate::fake::End::Fail, ..Plan::new(2) };
+    let failing = Plan { end: crate::plan::End::Fail, ..Plan::new(2) };
     match serve(&scheduler, "a", failing).await {
         Err(ScheduleError::Inference(error)) => assert_eq!(error.kind(), ErrorKind::Engine),
         other => panic!("{other:?}"),

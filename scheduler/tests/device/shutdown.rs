@@ -1,6 +1,7 @@
 //! The end: drained, cancelled, or left without a handle.
 
-use crate::fake::{Desk, Plan, ask, serve, small, start, until};
+use crate::fake::{Desk, ask, serve, small, start, until};
+use crate::plan::Plan;
 use reelsmith_scheduler::{CancelToken, ScheduleError, Scheduler, Shutdown};
 use std::time::Duration;
 use tokio::task::JoinHandle;

@@ -5,10 +5,29 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fmt;
 
-/// A model's name in the catalogue, for example `kokoro-82m-fp32`.
+/// A model's name in the catalogue, for example `kokoro-82m-fp32`; or the absolute path of a person's own
+/// file or folder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ModelId(pub String);
+
+/// Stands between a checkpoint and the VAE that takes the place of its own.
+const WITH_VAE: &str = " with vae ";
+
+impl ModelId {
+    /// This checkpoint with another VAE, as a model of its own: both are loaded together.
+    pub fn with_vae(&self, vae: &ModelId) -> ModelId {
+        ModelId(format!("{}{WITH_VAE}{}", self.0, vae.0))
+    }
+
+    /// The checkpoint, and the VAE in place of its own if there is one.
+    pub fn parts(&self) -> (ModelId, Option<ModelId>) {
+        match self.0.split_once(WITH_VAE) {
+            Some((model, vae)) => (model.into(), Some(vae.into())),
+            None => (self.clone(), None),
+        }
+    }
+}
 
 impl fmt::Display for ModelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,6 +53,8 @@ pub enum Kind {
     Lexicon,
     /// A typeface.
     Font,
+    /// Weights that a model takes beside or in place of its own: an autoencoder, a LoRA, a ControlNet.
+    Component,
     /// An engine's shared library.
     Runtime,
 }
@@ -46,6 +67,29 @@ pub enum Capability {
     Speak,
     /// Speech to text.
     Transcribe,
+    /// Text to image.
+    #[serde(rename = "text-to-image")]
+    TextToImage,
+    /// Enlarging of images.
+    Upscale,
+}
+
+impl Capability {
+    /// The name used in catalogue files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Speak => "speak",
+            Self::Transcribe => "transcribe",
+            Self::TextToImage => "text-to-image",
+            Self::Upscale => "upscale",
+        }
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// What the makers of the weights allow.

@@ -1,8 +1,8 @@
 //! The header of a safetensors file, read and checked; the tensors' bytes are not touched.
 
-use super::{Tensor, corrupt};
+use super::{Tensor, corrupt, unreadable};
 use crate::proto::Element;
-use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
+use reelsmith_inference_core::{InferenceError, Result};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use std::collections::BTreeMap;
@@ -93,14 +93,6 @@ fn element(dtype: Dtype) -> std::result::Result<Option<Element>, String> {
         Dtype::F64 | Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::BOOL => Ok(None),
         other => Err(format!("{other:?}")),
     }
-}
-
-fn unreadable(path: &Path, error: io::Error) -> InferenceError {
-    let (kind, why) = match error.kind() {
-        io::ErrorKind::NotFound => (ErrorKind::ModelMissing, "there is no such file"),
-        _ => (ErrorKind::ModelCorrupt, "it cannot be read"),
-    };
-    InferenceError::new(kind, format!("{}: {why}", path.display())).with_source(error)
 }
 
 fn not_safetensors(path: &Path, why: &str) -> InferenceError {

@@ -35,9 +35,7 @@ pub(super) fn open(path: &Path) -> Result<Checkpoint> {
             ),
         ));
     }
-    let title = unet.join("config.json");
-    let config = UnetConfig::parse(&read(&title)?, &title.display().to_string())?;
-    let unet = Part { config, weights: layout::attending(weights(&unet)?)? };
+    let unet = self::unet(&unet)?;
     let text = [text(&path.join("text_encoder"))?, text(&path.join("text_encoder_2"))?];
     let vae = vae(&path.join("vae"))?;
     let schedule = match path.join("scheduler/scheduler_config.json") {
@@ -56,6 +54,12 @@ pub(super) fn open(path: &Path) -> Result<Checkpoint> {
 #[derive(Default, Deserialize)]
 struct Index {
     force_zeros_for_empty_prompt: Option<bool>,
+}
+
+pub(super) fn unet(folder: &Path) -> Result<Part<UnetConfig>> {
+    let title = folder.join("config.json");
+    let config = UnetConfig::parse(&read(&title)?, &title.display().to_string())?;
+    Ok(Part { config, weights: layout::attending(weights(folder)?)? })
 }
 
 pub(super) fn vae(folder: &Path) -> Result<Part<VaeConfig>> {

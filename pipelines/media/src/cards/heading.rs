@@ -15,6 +15,8 @@ pub(crate) struct Heading {
     pub stressed: Vec<Path>,
     /// Left, top, right and bottom of all letters.
     pub bounds: [f32; 4],
+    /// Words were left out because there was no room for them.
+    pub cut: bool,
 }
 
 /// Where a heading may stand, in frame pixels, and how large it may become.
@@ -42,8 +44,8 @@ pub(crate) fn set(fonts: &mut Fonts, text: &str, family: &str, room: &Box2) -> R
     let drawable = fonts.drawable(text);
     // Anton's charm is its capitals; its lower case looks cramped.
     let text = if family == "Anton" { drawable.to_uppercase() } else { drawable };
-    let mut out =
-        Heading { plain: Vec::new(), stressed: Vec::new(), bounds: [f32::MAX, f32::MAX, f32::MIN, f32::MIN] };
+    let bounds = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
+    let mut out = Heading { plain: Vec::new(), stressed: Vec::new(), bounds, cut: false };
     match figure(&text) {
         Some(parts) => set_figure(fonts, &parts, family, room, &mut out)?,
         None => {
@@ -114,6 +116,7 @@ fn set_block(
     let mut face = Face { family, size: 100.0, tracking };
     let Block { size, lines, words } = fit::fit(fonts, text, &face, &limits)?;
     face.size = size;
+    out.cut |= words.last().is_some_and(|last| last.ends_with('…') && !text.ends_with('…'));
     let (cap, space) = (fonts.cap_height(&face)?, fit::space(fonts, &face)? * size);
     let mut baseline = room.top + cap;
     for (row, line) in lines.iter().enumerate() {

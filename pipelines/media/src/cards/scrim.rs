@@ -10,10 +10,15 @@ pub(crate) const WANTED: f32 = 5.2;
 /// The brightest and darkest things behind a rectangle of the frame, as relative luminance, when
 /// the picture is shown filling the frame and drifts a little.
 pub(crate) fn behind(under: &Picture, frame: (f32, f32), rect: [f32; 4]) -> (f32, f32) {
+    extremes(under, frame, rect, (0.05, 0.02))
+}
+
+/// The same for a picture that drifts by these shares of the frame.
+pub(crate) fn extremes(under: &Picture, frame: (f32, f32), rect: [f32; 4], drift: (f32, f32)) -> (f32, f32) {
     let (pw, ph) = (under.width as f32, under.height as f32);
     let scale = (pw / frame.0).min(ph / frame.1);
     let place = |v: f32, mid: f32, to: f32| to / 2.0 + (v - mid / 2.0) * scale;
-    let (dx, dy) = (0.05 * frame.0, 0.02 * frame.1);
+    let (dx, dy) = (drift.0 * frame.0, drift.1 * frame.1);
     let x0 = place(rect[0] - dx, frame.0, pw).clamp(0.0, pw - 1.0) as u32;
     let x1 = place(rect[2] + dx, frame.0, pw).clamp(0.0, pw) as u32;
     let y0 = place(rect[1] - dy, frame.1, ph).clamp(0.0, ph - 1.0) as u32;

@@ -1,6 +1,6 @@
 //! Reads JPEG, PNG and WebP; judges a picture by its header before any pixel is decoded.
 
-use super::Picture;
+use super::{Bitmap, Picture};
 use crate::{ErrorKind, MediaError, Result};
 use image::{DynamicImage, ImageDecoder, ImageError, ImageReader};
 use std::fs::File;
@@ -29,6 +29,27 @@ const MAX_FILE_BYTES: u64 = 256 << 20;
 /// is larger than 268 MB, or if its header tells that the picture is larger than [`MAX_PIXELS`] or
 /// [`MAX_SIDE`], or takes more than 256 MB decoded (above 32 megapixels of 16 bits with transparency).
 pub fn load(path: &Path) -> Result<Picture> {
+    let image = decode(path)?;
+    Ok(Picture { width: image.width(), height: image.height(), rgb: opaque(image) })
+}
+
+/// The same, with grey and transparency kept as they are.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_bitmap(path: &Path) -> Result<Bitmap> {
+    let image = decode(path)?;
+    let (width, height) = (image.width(), image.height());
+    let colour = image.color();
+    let (channels, pixels) = match (colour.has_alpha(), colour.has_color()) {
+        (true, _) => (4, image.into_rgba8().into_raw()),
+        (false, true) => (3, image.into_rgb8().into_raw()),
+        (false, false) => (1, image.into_luma8().into_raw()),
+    };
+    Ok(Bitmap { width, height, channels, pixels })
+}
+
+fn decode(path: &Path) -> Result<DynamicImage> {
     let file = File::open(path).map_err(|error| unreadable(path, error))?;
     let bytes = file.metadata().map_err(|error| unreadable(path, error))?.len();
     if bytes > MAX_FILE_BYTES {
@@ -56,7 +77,7 @@ pub fn load(path: &Path) -> Result<Picture> {
     let orientation = decoder.orientation().map_err(|error| undecodable(path, error))?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| undecodable(path, error))?;
     image.apply_orientation(orientation);
-    Ok(Picture { width: image.width(), height: image.height(), rgb: opaque(image) })
+    Ok(image)
 }
 
 /// Lays the picture on white.
@@ -65,6 +86,11 @@ fn opaque(image: DynamicImage) -> Vec<u8> {
         return image.into_rgb8().into_raw();
     }
     let rgba = image.into_rgba8().into_raw();
+    on_white(&rgba)
+}
+
+/// RGB of RGBA pixels laid on white.
+pub(super) fn on_white(rgba: &[u8]) -> Vec<u8> {
     let mut rgb = Vec::with_capacity(rgba.len() / 4 * 3);
     for &[r, g, b, alpha] in rgba.as_chunks::<4>().0 {
         let over_white = |value: u8| {

@@ -1,0 +1,145 @@
+//! `reelsmith make thumbnail`: a cover of the platform's size and weight, its title checked for contrast and
+//! layout.
+
+use super::drawing::{self, Models};
+use super::inputs::Input;
+use super::stages::Stages;
+use super::{Context, finished, make_folder, media_failure};
+use crate::cli::images::MakeThumbnail as Args;
+use crate::exit::{Failure, Outcome, blocking};
+use crate::house::{pipeline_failure, presets};
+use crate::library::Library;
+use crate::pulling::provide;
+use crate::studio::Studio;
+use reelsmith_media::cards::{CardSpec, CardStyle, background};
+use reelsmith_media::picture::{Format, Picture};
+use reelsmith_media::probe::Check;
+use reelsmith_media::thumbnail::{thumbnail, write_jpeg_under};
+use reelsmith_media::typeset::Fonts;
+use reelsmith_pipelines::images::{Recipe, bucket, painted};
+use reelsmith_pipelines::preset::CoverRules;
+use reelsmith_storage::Digest;
+use serde_json::{Value, json};
+
+/// What the title stands on.
+enum Base {
+    Picture(Picture, Value),
+    /// Drawn from the words, and why.
+    Card(&'static str),
+}
+
+/// Runs the command.
+pub(in crate::commands) async fn run(context: &mut Context, args: &Args) -> Outcome {
+    let jpeg = matches!(Format::of(&args.out), Ok(Format::Jpeg));
+    if !jpeg {
+        return Err(Failure::usage(format!("--out: {} must end in .jpg", args.out.display())));
+    }
+    let library = context.library()?;
+    let cover = presets(&context.config)?.get(&args.preset).map_err(pipeline_failure)?.cover.clone();
+    let type_ = library.for_type();
+    provide(&library, &type_, context.reporter.teller(), &context.cancel).await?;
+    let base = base(context, &library, args, (cover.width, cover.height)).await?;
+    context.reporter.settle();
+    let (why, facts) = match &base {
+        Base::Picture(_, facts) => ("", facts.clone()),
+        Base::Card(why) => (*why, json!({ "card": why })),
+    };
+    let checks = write(args, &library, base, cover.clone()).await?;
+    let mut about = format!("{}x{}, under {} bytes", cover.width, cover.height, cover.max_bytes);
+    about.extend(checks.iter().map(|check| format!("; {} {}", check.name, check.found)));
+    if !why.is_empty() {
+        about.push_str(&format!("; a designed card: {why}"));
+    }
+    finished(context, &[(args.out.clone(), about)], &json!({ "checks": checks, "recipe": facts }));
+    Ok(())
+}
+
+async fn base(context: &mut Context, library: &Library, args: &Args, size: (u32, u32)) -> Outcome<Base> {
+    if let Some(path) = args.picture.clone() {
+        let input = blocking(move || Input::read(&path)).await?;
+        return Ok(Base::Picture(input.bitmap.into_picture(), json!({ "image": input.note })));
+    }
+    let Some(prompt) = &args.prompt else {
+        return Ok(Base::Card("neither a picture nor a prompt is given"));
+    };
+    if !Models::named(context, &args.drawing) {
+        let why = "no text-to-image model is named with --model or in the setting image_model";
+        return Ok(Base::Card(why));
+    }
+    let models = Models::find(context, library, &args.drawing)?;
+    let size = bucket(size.0, size.1).unwrap_or((1024, 1024));
+    let request = models.request(context, &args.drawing, prompt, size);
+    let (teller, cancel) = (context.reporter.teller(), &context.cancel);
+    let studio = Studio::open(&context.config, library, &models.all(), teller, cancel).await?;
+    let drawn = draw(context, &studio, &models, request).await;
+    studio.close().await;
+    let (picture, recipe) = drawn?;
+    Ok(Base::Picture(picture, json!(recipe)))
+}
+
+async fn draw(
+    context: &mut Context,
+    studio: &Studio,
+    models: &Models,
+    request: reelsmith_inference_core::image::ImageRequest,
+) -> Outcome<(Picture, Recipe)> {
+    let recipe = models.recipe(studio, &request, &context.cancel).await?;
+    let mut stages = Stages::new(&mut context.reporter, &context.cancel, &["model", "draw", "decode"]);
+    let made = drawing::draw(&mut stages, studio, &models.id(), request, async |_| {}).await?;
+    let image = made.images.into_iter().next();
+    let image =
+        image.ok_or_else(|| Failure::failed("the model made no picture; this is a defect of reelsmith"))?;
+    Ok((painted(image).into_picture(), recipe))
+}
+
+/// Sets the title and writes the file, unless the title would not read.
+async fn write(args: &Args, library: &Library, base: Base, cover: CoverRules) -> Outcome<Vec<Check>> {
+    let (library, out, title) = (library.clone(), args.out.clone(), args.title.clone());
+    let (palette, about) = (args.style.clone(), args.prompt.clone().unwrap_or_default());
+    let seed = args.drawing.seed.unwrap_or_else(|| seed(&args.title));
+    blocking(move || {
+        let size = (cover.width, cover.height);
+        let chosen = CardStyle { palette, ..CardStyle::default() };
+        let style = chosen.settled(&format!("{title}\n{about}"), seed).map_err(media_failure)?;
+        let base = match base {
+            Base::Picture(picture, _) => picture,
+            Base::Card(_) => card(&title, &about, &style, seed, size)?,
+        };
+        let mut fonts = Fonts::load(&library.fonts()?).map_err(media_failure)?;
+        let drawn = thumbnail(&base, &title, &mut fonts, &style, seed, size).map_err(media_failure)?;
+        refuse(&drawn.checks)?;
+        make_folder(&out)?;
+        write_jpeg_under(&drawn.picture, cover.max_bytes, &out).map_err(media_failure)?;
+        Ok(drawn.checks)
+    })
+    .await
+}
+
+fn card(title: &str, about: &str, style: &CardStyle, seed: u64, size: (u32, u32)) -> Outcome<Picture> {
+    let (width, height) = size;
+    let spec =
+        CardSpec { text: title, body: about, seed, style, motif: None, width, height, index: 0, total: 1 };
+    background(&spec).map_err(media_failure)
+}
+
+fn refuse(checks: &[Check]) -> Outcome {
+    let bad: Vec<String> = checks
+        .iter()
+        .filter(|check| !check.ok)
+        .map(|check| format!("{}: {} instead of {}", check.name, check.found, check.expected))
+        .collect();
+    match bad.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::failed(format!(
+            "the title would not read well ({}); make it shorter, or choose another --style or picture",
+            bad.join(", ")
+        ))),
+    }
+}
+
+/// From the words themselves, so that the same title gives the same cover.
+fn seed(title: &str) -> u64 {
+    let digest = Digest::of(title.as_bytes());
+    let first = digest.as_bytes().first_chunk::<8>().expect("a digest has 32 bytes");
+    u64::from_le_bytes(*first) >> 11
+}

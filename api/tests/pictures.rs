@@ -1,0 +1,161 @@
+//! The picture commands of the built binary, as far as they need no model for pictures.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+struct Desk {
+    dir: TempDir,
+}
+
+struct Ended {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().expect("temp dir") }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A picture of soft colours with a little grain.
+    fn picture(&self, name: &str, width: u32, height: u32) -> PathBuf {
+        let pixel = |x: u32, y: u32| {
+            let grain = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503)) >> 28;
+            image::Rgb([(x * 200 / width + grain) as u8, (y * 200 / height + grain) as u8, 90])
+        };
+        image::RgbImage::from_fn(width, height, pixel).save(self.path(name)).expect("written");
+        self.path(name)
+    }
+
+    /// Runs it with the models of this machine and settings of nobody.
+    #[expect(clippy::disallowed_methods, reason = "tests find the shared model cache as the product does")]
+    fn run(&self, args: &[&str]) -> Ended {
+        let cache = std::env::var("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = std::env::home_dir().expect("a home directory");
+        let models = cache.unwrap_or_else(|_| home.join(".cache")).join("reelsmith/models");
+        let output = Command::new(env!("CARGO_BIN_EXE_reelsmith"))
+            .args(["--offline", "--config", "/dev/null", "--models-dir"])
+            .arg(models)
+            .args(args)
+            .env("HOME", self.dir.path())
+            .env_remove("REELSMITH_IMAGE_MODEL")
+            .env_remove("REELSMITH_UPSCALE_MODEL")
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        Ended { code: output.status.code().expect("ended by itself"), stdout, stderr }
+    }
+}
+
+impl Ended {
+    fn refused(&self, code: i32, says: &str) {
+        assert_eq!(self.code, code, "{}", self.stderr);
+        assert!(self.stderr.contains(says), "{says:?} is not in\n{}", self.stderr);
+    }
+
+    /// The last line of `--json` output.
+    fn finished(&self) -> Value {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        let last = self.stdout.lines().last().expect("a line");
+        let value: Value = serde_json::from_str(last).expect("JSON");
+        assert_eq!(value["kind"], "finished");
+        value
+    }
+}
+
+fn size(path: &Path) -> (u32, u32) {
+    image::image_dimensions(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn a_thumbnail_is_a_card_unless_a_picture_is_given_and_its_title_is_checked() {
+    let desk = Desk::new();
+    let card = desk.run(&[
+        "make",
+        "thumbnail",
+        "--title",
+        "The Moon is leaving us",
+        "--out",
+        "a/card.jpg",
+        "--json",
+    ]);
+    let told = card.finished();
+    assert_eq!(told["recipe"]["card"], "neither a picture nor a prompt is given");
+    let checks = told["checks"].as_array().expect("checks");
+    assert!(checks.len() == 4 && checks.iter().all(|check| check["ok"] == true), "{checks:?}");
+    assert_eq!(size(&desk.path("a/card.jpg")), (1280, 720));
+
+    desk.picture("base.png", 900, 900);
+    let given = ["--title", "Two", "--picture", "base.png", "--preset", "tiktok", "--out", "b.jpg", "--json"];
+    let told = desk.run(&[&["make", "thumbnail"][..], &given].concat()).finished();
+    assert_eq!(told["recipe"]["image"]["name"], "base.png");
+    assert_eq!(size(&desk.path("b.jpg")), (1080, 1920));
+
+    let described = ["--title", "Three", "--prompt", "a red fox", "--out", "c.jpg", "--json"];
+    let told = desk.run(&[&["make", "thumbnail"][..], &described].concat()).finished();
+    let why = told["recipe"]["card"].as_str().expect("a reason");
+    assert!(why.starts_with("no text-to-image model is named"), "{why}");
+
+    let long = "many words ".repeat(100);
+    desk.run(&["make", "thumbnail", "--title", &long, "--out", "d.jpg"])
+        .refused(1, "cut short instead of whole");
+    assert!(!desk.path("d.jpg").exists());
+    desk.run(&["make", "thumbnail", "--title", "x", "--style", "no"]).refused(2, "no");
+    desk.run(&["make", "thumbnail", "--title", "x", "--preset", "tiktak"])
+        .refused(2, "did you mean `tiktok`");
+}
+
+#[test]
+fn a_hero_of_a_large_picture_fits_its_bound_without_any_model() {
+    let desk = Desk::new();
+    desk.picture("base.png", 1400, 800);
+    let hero =
+        ["make", "hero", "--picture", "base.png", "--size", "1280x720", "--max-bytes", "30000", "--json"];
+    let told = desk.run(&hero).finished();
+    let quality = told["quality"].as_u64().expect("a quality");
+    assert!((30..=92).contains(&quality), "{quality}");
+    assert_eq!(size(&desk.path("hero.webp")), (1280, 720));
+    assert!(std::fs::metadata(desk.path("hero.webp")).expect("written").len() <= 30_000);
+    desk.run(&["make", "hero", "--picture", "base.png", "--max-bytes", "9"])
+        .refused(2, "does not fit in 9 bytes");
+    desk.run(&["make", "hero", "--picture", "base.png", "--out", "a.png"]).refused(2, "must end in .webp");
+    desk.run(&["make", "hero"]).refused(2, "PROMPT");
+}
+
+#[test]
+fn wrong_pictures_and_models_are_told_before_anything_is_loaded() {
+    let desk = Desk::new();
+    desk.picture("base.png", 64, 64);
+    desk.picture("mask.png", 64, 32);
+    for name in ["own.safetensors", "old.ckpt"] {
+        std::fs::write(desk.path(name), "x").expect("written");
+    }
+    let image = |args: &[&str]| desk.run(&[&["make", "image", "a", "fox"][..], args].concat());
+    image(&[]).refused(2, "no text-to-image model is named");
+    image(&["--model", "kokoro-82m-fp32"]).refused(2, "is no model for text-to-image");
+    image(&["--model", "old.ckpt"]).refused(2, "take the .safetensors form");
+    let own = |args: &[&str]| image(&[&["--model", "own.safetensors"][..], args].concat());
+    own(&["--size", "1001x1001"]).refused(2, "try 1024x1024, which SDXL was trained on");
+    own(&["--init", "none.png"]).refused(2, "none.png");
+    own(&["--init", "base.png", "--mask", "mask.png"]).refused(2, "--mask has 64x32 pixels and --init 64x64");
+    own(&["--mask", "mask.png"]).refused(2, "--init");
+    own(&["--lora", "none.safetensors:0.5"]).refused(2, "--lora: none.safetensors cannot be read");
+    own(&["--control", "none.safetensors:base.png"]).refused(2, "--control: none.safetensors");
+    own(&["--count", "2", "--out", "a.png"]).refused(2, "name a folder");
+    own(&["--out", "a.gif"]).refused(2, ".webp");
+    own(&["--sampler", "plms"]).refused(2, "dpmpp_2m_karras");
+    desk.run(&["upscale", "base.png", "--scale", "17"]).refused(2, "16");
+    desk.run(&["upscale", "base.png", "--model", "own.safetensors", "--size", "99999x1"])
+        .refused(2, "99999x1");
+}

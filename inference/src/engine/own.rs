@@ -1,0 +1,62 @@
+//! A person's own files: what they are, by what is in them.
+
+use crate::diffusion::checkpoint::Checkpoint;
+use reelsmith_graph::Weights;
+use reelsmith_inference_core::{ErrorKind, Footprint, InferenceError, Result};
+use std::path::Path;
+
+/// Numbers take four bytes on a CPU, whatever they take in the file.
+const COMPUTED: u64 = 4;
+/// What a run takes beside the weights until a request tells more: 1024x1024 with guidance.
+const PEAK: u64 = 5_100_000_000;
+const UPSCALER_PEAK: u64 = 1_500_000_000;
+
+/// What lies at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnFile {
+    /// A checkpoint of SDXL, in either layout.
+    Sdxl,
+    /// Real-ESRGAN.
+    Upscaler,
+}
+
+impl OwnFile {
+    /// Looks at the folder's layout or at the names of the tensors.
+    pub(super) fn recognise(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Ok(Self::Sdxl);
+        }
+        if !path.exists() {
+            let message = format!("there is nothing at {}", path.display());
+            return Err(InferenceError::new(ErrorKind::ModelMissing, message));
+        }
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("param")) {
+            return Ok(Self::Upscaler);
+        }
+        let weights = Weights::open(&[path.to_path_buf()])?;
+        let is_upscaler = weights.iter().any(|(name, _)| {
+            let name = name.trim_start_matches("params_ema.").trim_start_matches("params.");
+            ["conv_first.", "body.0.", "model.0."].iter().any(|start| name.starts_with(start))
+        });
+        // What is neither is told by the one who opens checkpoints.
+        Ok(if is_upscaler { Self::Upscaler } else { Self::Sdxl })
+    }
+}
+
+/// What the model at `path` takes, from its headers.
+pub(super) fn footprint(path: &Path) -> Result<Footprint> {
+    match OwnFile::recognise(path)? {
+        OwnFile::Upscaler => {
+            let bytes = |file: &Path| file.metadata().map_or(0, |metadata| metadata.len());
+            let weights = 2 * (bytes(path) + bytes(&path.with_extension("bin")));
+            Ok(Footprint { weights, peak_activation: UPSCALER_PEAK })
+        }
+        OwnFile::Sdxl => {
+            let checkpoint = Checkpoint::open(path, None)?;
+            let [first, second] = &checkpoint.text;
+            let parts = [&checkpoint.unet.weights, &checkpoint.vae.weights, &first.weights, &second.weights];
+            let count = |weights: &&Weights| weights.iter().map(|(_, tensor)| tensor.count()).sum::<u64>();
+            Ok(Footprint { weights: parts.iter().map(count).sum::<u64>() * COMPUTED, peak_activation: PEAK })
+        }
+    }
+}
