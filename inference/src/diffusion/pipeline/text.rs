@@ -109,8 +109,8 @@ fn one_encoder(
     let runs: Vec<&Chunk> = chunks.iter().chain(is_weighed.then_some(empty)).collect();
     let ids: Vec<i64> = runs.iter().flat_map(|chunk| chunk.ids).map(i64::from).collect();
     let shape = [runs.len(), CHUNK_TOKENS];
-    // The first end mark, as transformers takes it. The largest id is that mark.
-    let end = config.vocab_size as i64 - 1;
+    // The first end mark, as transformers takes it; the empty text begins and ends.
+    let end = i64::from(empty.ids[1]);
     let place = |ids: &[i64]| ids.iter().position(|id| *id == end).unwrap_or(CHUNK_TOKENS - 1);
     let ends: Vec<i64> = ids
         .chunks(CHUNK_TOKENS)
@@ -136,5 +136,6 @@ fn one_encoder(
         tokens.truncate(spoken);
     }
     super::check_finite("text encoder", &tokens)?;
+    super::check_finite("text encoder", &pooled)?;
     Ok((tokens, pooled))
 }
