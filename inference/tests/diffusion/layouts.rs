@@ -87,7 +87,7 @@ impl Shelf {
 }
 
 /// The model that a case of `pipelines.py` was made with.
-fn model_of(case: &Case) -> Case {
+pub(crate) fn model_of(case: &Case) -> Case {
     case.beside(case.json["model"].as_str().expect("a case names its model"))
 }
 
@@ -111,7 +111,8 @@ pub(crate) fn write_folder(
 /// Tensors of the one file with the original names, whose numbers are those of the folders. `position_ids`, which
 /// files have and nothing needs, are there too.
 pub(crate) fn single(model: &Case, dtype: Dtype) -> Tensors {
-    let listed = |key: &str, name: &str| model.json[key].as_array().expect("a list").iter().any(|n| n == name);
+    let listed =
+        |key: &str, name: &str| model.json[key].as_array().expect("a list").iter().any(|n| n == name);
     let mut tensors = Tensors::of(dtype);
     for (original, names) in model.json["original"].as_object().expect("original names") {
         let parts: Vec<(Vec<usize>, Vec<f32>)> =
@@ -148,7 +149,12 @@ fn tensor(model: &Case, name: &str) -> (Vec<usize>, Vec<f32>) {
 
 /// Writes the LoRA `name` of `model`.
 pub(crate) fn write_lora(path: &Path, model: &Case, name: &str) {
-    let mut tensors = Tensors::default().filled(
+    lora(model, name, Dtype::F32).write(path);
+}
+
+/// The LoRA `name` of `model`.
+pub(crate) fn lora(model: &Case, name: &str, dtype: Dtype) -> Tensors {
+    let mut tensors = Tensors::of(dtype).filled(
         &model.shapes(&format!("/loras/{name}/weights")),
         &format!("lora.{name}."),
         model.seed(),
@@ -160,7 +166,7 @@ pub(crate) fn write_lora(path: &Path, model: &Case, name: &str) {
     for (key, text) in lora["metadata"].as_object().expect("metadata") {
         tensors.about(key, text.as_str().expect("a text"));
     }
-    tensors.write(path);
+    tensors
 }
 
 pub(crate) fn write_json(path: &Path, value: &Value) {

@@ -59,6 +59,13 @@ impl Tensors {
         self.tensors.keys().map(String::as_str)
     }
 
+    /// Shape and number of bytes of each, by name.
+    pub(crate) fn extents(&self) -> impl Iterator<Item = (&str, &[usize], u64)> {
+        self.tensors
+            .iter()
+            .map(|(name, (_, shape, bytes))| (name.as_str(), shape.as_slice(), bytes.len() as u64))
+    }
+
     /// Takes a tensor out.
     pub(crate) fn take(&mut self, name: &str) -> Stored {
         self.tensors.remove(name).unwrap_or_else(|| panic!("there is no {name}"))
@@ -67,6 +74,28 @@ impl Tensors {
     /// Puts in what was taken out, under this name.
     pub(crate) fn put(&mut self, name: &str, tensor: Stored) {
         self.tensors.insert(name.to_owned(), tensor);
+    }
+
+    /// The same numbers in f32.
+    pub(crate) fn widened(&self) -> Self {
+        let mut wide = Self { metadata: self.metadata.clone(), ..Self::default() };
+        for (name, (dtype, shape, bytes)) in &self.tensors {
+            let pairs = || bytes.as_chunks().0.iter();
+            match dtype {
+                Dtype::F16 => wide.floats(
+                    name,
+                    shape,
+                    &pairs().map(|b| f16::from_le_bytes(*b).to_f32()).collect::<Vec<_>>(),
+                ),
+                Dtype::BF16 => wide.floats(
+                    name,
+                    shape,
+                    &pairs().map(|b| bf16::from_le_bytes(*b).to_f32()).collect::<Vec<_>>(),
+                ),
+                _ => wide.raw(name, *dtype, shape, bytes.clone()),
+            }
+        }
+        wide
     }
 
     /// Adds to what the file says of itself.

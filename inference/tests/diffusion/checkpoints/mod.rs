@@ -3,7 +3,7 @@
 mod damage;
 mod strangers;
 
-use crate::layouts::{single, write_folder, write_json, write_lora};
+use crate::layouts::{lora, single, write_folder, write_json, write_lora};
 use crate::networks::unet::inputs;
 use crate::networks::{BAR, array, open};
 use crate::support::cases::{Case, cases, relative_error};
@@ -125,6 +125,32 @@ fn loras_change_both_layouts_as_they_change_diffusers() {
     }
 }
 
+/// Answers of the file `model` with the LoRA `lora`.
+fn adapted(case: &Case, model: &Tensors, lora: &Tensors) -> Vec<(&'static str, Array)> {
+    let scratch = scratch();
+    let (model_path, lora_path) =
+        (scratch.path().join("model.safetensors"), scratch.path().join("lora.safetensors"));
+    model.write(&model_path);
+    lora.write(&lora_path);
+    let mut checkpoint = Checkpoint::open(&model_path, None).unwrap();
+    Lora::open(&lora_path).unwrap().apply(&mut checkpoint, 0.9).unwrap();
+    answers(case, &checkpoint)
+}
+
+#[test]
+fn loras_and_checkpoints_of_any_precision_go_together() {
+    let case = &cases("checkpoint")[0];
+    for (model, lora_type) in [(Dtype::F16, Dtype::F32), (Dtype::F16, Dtype::F16), (Dtype::F32, Dtype::BF16)]
+    {
+        let (model, lora) = (single(case, model), lora(case, "kohya", lora_type));
+        let wide = adapted(case, &model.widened(), &lora.widened());
+        for ((name, got), (_, expected)) in adapted(case, &model, &lora).iter().zip(&wide) {
+            let error = relative_error(&got.data, &expected.data);
+            assert!(error <= 1e-5, "{name}: {error:e}");
+        }
+    }
+}
+
 /// Writes the tensors of `network` in two files with an index.
 fn shard(folder: &Path, tensors: &Tensors, stem: &str) {
     let names: Vec<String> = tensors.names().map(str::to_owned).collect();
@@ -166,7 +192,8 @@ fn an_autoencoder_from_elsewhere_takes_the_place_of_the_checkpoints_own() {
     let scratch = scratch();
     let [folder, file] = both(&scratch, case, Dtype::F32);
     let mut without = single(case, Dtype::F32);
-    let own: Vec<String> = without.names().filter(|name| name.starts_with("first_stage_model.")).map(str::to_owned).collect();
+    let own: Vec<String> =
+        without.names().filter(|name| name.starts_with("first_stage_model.")).map(str::to_owned).collect();
     // As VAE files are published: the original names without their prefix.
     let mut alone = Tensors::default();
     for name in own {

@@ -31,10 +31,7 @@ fn another_family_is_recognised_by_its_keys() {
             vec![unet, vae, "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"],
         ),
         ("Stable Diffusion 2", vec![unet, vae, "cond_stage_model.model.positional_embedding"]),
-        (
-            "Stable Diffusion 3",
-            vec![vae, "model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"],
-        ),
+        ("Stable Diffusion 3", vec![vae, "model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"]),
         ("Flux", vec!["double_blocks.0.img_attn.qkv.weight", "single_blocks.0.linear1.weight"]),
         ("Flux", vec!["model.diffusion_model.double_blocks.0.img_attn.qkv.weight", vae]),
         (
@@ -43,7 +40,10 @@ fn another_family_is_recognised_by_its_keys() {
         ),
         ("a LoRA", vec!["lora_unet_mid_block_attentions_0_proj_in.lora_down.weight"]),
         ("a LoRA", vec!["unet.mid_block.attentions.0.proj_in.lora_A.weight"]),
-        ("a ControlNet", vec!["controlnet_cond_embedding.conv_in.weight", "down_blocks.0.resnets.0.conv1.weight"]),
+        (
+            "a ControlNet",
+            vec!["controlnet_cond_embedding.conv_in.weight", "down_blocks.0.resnets.0.conv1.weight"],
+        ),
         ("--vae", vec!["decoder.conv_in.weight", "encoder.conv_in.weight"]),
         ("the folder", vec!["down_blocks.0.resnets.0.conv1.weight", "conv_in.weight"]),
         ("no known family", vec!["layers.0.self_attn.q_proj.weight"]),
@@ -133,7 +133,11 @@ fn a_lora_for_another_base_is_refused_by_the_layer_that_does_not_fit() {
     let mut tensors = matrices(layer, &[4, 768], &[128, 4]);
     // One that fits goes before it.
     for (name, shape) in [("lora_down", [2, 128]), ("lora_up", [128, 2])] {
-        tensors.floats(&format!("lora_unet_mid_block_attentions_0_proj_in.{name}.weight"), &shape, &[0.1; 256]);
+        tensors.floats(
+            &format!("lora_unet_mid_block_attentions_0_proj_in.{name}.weight"),
+            &shape,
+            &[0.1; 256],
+        );
     }
     let message = lora_said(&tensors);
     assert!(message.contains("attn2.to_k") && message.contains("128 x 768"), "{message}");
@@ -158,7 +162,10 @@ fn a_lora_that_is_damaged_is_refused_by_the_layer() {
     assert!(lora_said(&half).contains("only one of its two matrices"));
     for (down, up) in [([4, 128], [128, 3]), ([0, 128], [128, 0]), ([128, 4], [4, 128])] {
         let message = lora_said(&matrices(layer, &down, &up));
-        assert!(message.contains("attentions_0_proj_in") || message.contains("attentions.0.proj_in"), "{message}");
+        assert!(
+            message.contains("attentions_0_proj_in") || message.contains("attentions.0.proj_in"),
+            "{message}"
+        );
     }
     for alpha in [f32::NAN, f32::INFINITY] {
         let mut tensors = fitting();

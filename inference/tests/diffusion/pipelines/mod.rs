@@ -1,5 +1,7 @@
 //! Pictures against those of diffusers' pipelines: `tests/reference/pipelines.py`.
 
+mod service;
+
 use crate::layouts::Shelf;
 use crate::support::cases::{Case, cases};
 use crate::support::checkpoint::{load_runtime, model_file};
@@ -12,7 +14,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// In bytes: what is rounded at the last of many steps may fall to the other side.
 const MOST_APART: u64 = 1;
@@ -21,7 +23,7 @@ const LEAST_PSNR: f64 = 68.0;
 
 /// A ControlNet of a case's request, without its map.
 #[derive(Deserialize)]
-struct Control {
+struct Steer {
     model: String,
     weight: f32,
     start: f32,
@@ -67,12 +69,12 @@ fn request(case: &Case) -> ImageRequest {
             mask: (start["mask"] == true).then(|| picture("mask", &request, 1)),
         });
     }
-    let controls: Vec<Control> = field(json, "controls");
+    let controls: Vec<Steer> = field(json, "controls");
     request.controls = controls.iter().map(|control| control_image(control, &request)).collect();
     request
 }
 
-fn control_image(control: &Control, request: &ImageRequest) -> ControlImage {
+fn control_image(control: &Steer, request: &ImageRequest) -> ControlImage {
     ControlImage {
         model: ModelId(control.model.clone()),
         map: picture(&format!("map.{}", control.model), request, 3),
@@ -82,16 +84,27 @@ fn control_image(control: &Control, request: &ImageRequest) -> ControlImage {
     }
 }
 
-fn open(shelf: &mut Shelf, case: &Case, request: &ImageRequest) -> Sdxl {
-    load_runtime();
+/// The case of this name among the committed ones.
+fn committed(name: &str) -> Case {
+    cases("pipeline").into_iter().find(|case| case.name == format!("pipeline-{name}")).expect(name)
+}
+
+fn open(shelf: &mut Shelf, case: &Case, requests: &[ImageRequest]) -> Sdxl {
     let checkpoint = shelf.checkpoint(case);
-    let loras = request.loras.iter().map(|lora| &lora.model);
-    let named = loras.chain(request.controls.iter().map(|control| &control.model));
+    open_at(&checkpoint, shelf, case, requests)
+}
+
+/// Opens `checkpoint`, with the LoRAs and ControlNets that the requests name.
+fn open_at(checkpoint: &Path, shelf: &Shelf, case: &Case, requests: &[ImageRequest]) -> Sdxl {
+    load_runtime();
+    let loras = requests.iter().flat_map(|request| &request.loras).map(|lora| &lora.model);
+    let named =
+        loras.chain(requests.iter().flat_map(|request| &request.controls).map(|control| &control.model));
     let files: HashMap<ModelId, PathBuf> =
         named.map(|model| (model.clone(), shelf.named(case, &model.0))).collect();
     let unknown = |model: &ModelId| InferenceError::new(ErrorKind::UnknownModel, model.to_string());
     let config = SdxlConfig {
-        checkpoint: &checkpoint,
+        checkpoint,
         vae: None,
         vocabulary: &model_file("clip-vocabulary/bpe_simple_vocab_16e6.txt.gz"),
         locate: Box::new(move |model| files.get(model).cloned().ok_or_else(|| unknown(model))),
@@ -132,7 +145,8 @@ fn check(wanted: impl Fn(&ImageRequest) -> bool) {
         let request = request(&case);
         if wanted(&request) {
             count += 1;
-            let made = open(&mut shelf, &case, &request).generate(&request, &NoControl);
+            let mut model = open(&mut shelf, &case, std::slice::from_ref(&request));
+            let made = model.generate(&request, &NoControl);
             match made {
                 Ok(made) => failed.extend(compare(&case, &made.images).err()),
                 Err(error) => failed.push(format!("{}: {error}", case.name)),
