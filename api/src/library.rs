@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
+use reelsmith_inference::engine::OWN_REQUIRES;
 use reelsmith_inference::store::{State, Store, StoreConfig, StoreError, StoreErrorKind};
 use reelsmith_inference_core::ModelId;
 use reelsmith_inference_core::catalogue::{Capability, Catalogue, Kind, Model};
@@ -85,14 +86,11 @@ impl Library {
         ids
     }
 
-    /// What a picture needs beside its models' own entries: the engine's library.
+    /// What pictures need: the entries named, and what a person's own checkpoint asks of the catalogue.
     pub fn for_pictures(&self, entries: &[ModelId]) -> Vec<ModelId> {
-        let mut ids = self.closure(entries);
-        let runtime = |id: &ModelId| self.catalogue().get(id).is_ok_and(|model| model.kind == Kind::Runtime);
-        if !ids.iter().any(runtime) {
-            ids.extend(self.for_short().into_iter().filter(runtime));
-        }
-        ids
+        let shared = OWN_REQUIRES.iter().map(|id| ModelId((*id).to_owned()));
+        let all: Vec<ModelId> = entries.iter().cloned().chain(shared).collect();
+        self.closure(&all)
     }
 
     /// The fonts.
