@@ -169,10 +169,15 @@ async fn verified(library: Library) -> Outcome<(Vec<PathBuf>, Library)> {
 pub(crate) fn start_device(config: &Config, library: &Library) -> Outcome<Scheduler> {
     let device = DeviceConfig {
         queue_capacity: config.device.queue,
-        ..DeviceConfig::new("cpu", config.device.memory)
+        ..DeviceConfig::new(if config.device.cuda { "cuda" } else { "cpu" }, config.device.memory)
     };
+    Scheduler::start(device, Box::new(engine(config, library))).map_err(Failure::usage)
+}
+
+/// The engine of the device that is configured.
+pub(crate) fn engine(config: &Config, library: &Library) -> LocalEngine {
     let engine = LocalEngine::new(library.store.clone(), config.device.threads);
-    Scheduler::start(device, Box::new(engine)).map_err(Failure::usage)
+    if config.device.cuda { engine.with_cuda(config.device.memory) } else { engine }
 }
 
 fn speaker(library: &Library) -> Speaker {

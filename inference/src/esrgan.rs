@@ -6,6 +6,7 @@
 //! colours, and is then held within the alpha of the pixels around: what is opaque stays wholly opaque, what is
 //! transparent wholly transparent, and the network's texture cannot get into it.
 
+mod band;
 mod checkpoint;
 mod compact;
 mod pixels;
@@ -14,24 +15,26 @@ mod rrdb;
 mod run;
 mod tiles;
 
-use crate::network::{Feed, Network};
+use crate::network::{Feed, Network, Processor};
 use reelsmith_graph::Target;
 use reelsmith_graph::ncnn::{self, ENLARGED, Enlarger, PICTURE};
 use reelsmith_inference_core::image::{Image, Upscale, UpscaleRequest};
 use reelsmith_inference_core::{Control, ErrorKind, Footprint, InferenceError, Result};
 use run::Run;
 use std::path::Path;
-use tiles::Cut;
+use tiles::{Cut, Overlap};
 
 /// The longest side of a picture given or wanted, in pixels.
 pub const MOST_SIDE: u32 = 16_384;
 /// The most pixels of a picture given or wanted.
 pub const MOST_PIXELS: u64 = 1 << 28;
 /// The shortest tile that may be asked for.
-pub const LEAST_TILE: u32 = 64;
+pub const LEAST_TILE: u32 = 96;
 
-/// Pixels that the windows share around what is kept of each, for networks that reach further than that.
-const HALO: usize = 16;
+/// Pixels between a seam and the ends of the windows, for networks that reach further than that; and how many of
+/// them on each side are mixed.
+const HALO: usize = 24;
+const MIXED: usize = 8;
 
 /// What a run may take of memory where nobody says.
 const BUDGET: u64 = 1 << 30;
@@ -40,8 +43,7 @@ const BUDGET: u64 = 1 << 30;
 pub struct Esrgan {
     network: Network,
     factor: usize,
-    halo: usize,
-    multiple: usize,
+    overlap: Overlap,
     bytes_per_pixel: u64,
     weights: u64,
     budget: u64,
@@ -64,12 +66,19 @@ impl Esrgan {
     /// # Errors
     /// Those of [`read`]; `RuntimeMissing` before ONNX Runtime was loaded, `OutOfMemory`, or `Engine`.
     pub fn open(model: &Path, threads: usize) -> Result<Self> {
-        let enlarger = read(model, Target::CPU)?;
+        Self::open_on(model, Target::CPU, threads.into())
+    }
+
+    /// The same for `target`, run by `processor`, which must be the target's device.
+    ///
+    /// # Errors
+    /// Those of [`Esrgan::open`].
+    pub fn open_on(model: &Path, target: Target, processor: Processor) -> Result<Self> {
+        let enlarger = read(model, target)?;
         Ok(Self {
-            network: Network::open("upscaler", &enlarger.model, threads)?,
+            network: Network::open("upscaler", &enlarger.model, processor)?,
             factor: enlarger.factor,
-            halo: enlarger.reach.min(HALO),
-            multiple: enlarger.multiple,
+            overlap: overlap(&enlarger),
             bytes_per_pixel: enlarger.bytes_per_pixel,
             weights: enlarger.model.computed_bytes,
             budget: BUDGET,
@@ -90,13 +99,13 @@ impl Esrgan {
         };
         let most = most.max(LEAST_TILE as usize);
         [request.image.width, request.image.height]
-            .map(|length| Cut::new(length as usize, most, self.halo, self.multiple))
+            .map(|length| Cut::new(length as usize, most, self.overlap))
     }
 
     /// Makes the engine return what it took of memory, which it does at the end of a run. What became of the
     /// picture is known by then, so that a failure here is of no concern to who asked for it.
     fn give_back(&mut self) {
-        let side = 4 * self.multiple;
+        let side = 4 * self.overlap.multiple;
         let (shape, numbers) = ([1, 3, side, side], vec![0.0; 3 * side * side]);
         let small = [(PICTURE, Feed::Floats(&shape, &numbers))];
         if let Err(error) = self.network.run_last(&small, &[ENLARGED]) {
@@ -106,6 +115,15 @@ impl Esrgan {
 
     fn bytes_per_window_pixel(&self) -> f64 {
         self.bytes_per_pixel as f64
+    }
+}
+
+/// Where a network reaches no further than the halo, windows give what the whole picture would.
+fn overlap(enlarger: &Enlarger) -> Overlap {
+    let Enlarger { reach, multiple, .. } = *enlarger;
+    match reach <= HALO {
+        true => Overlap { halo: reach, mixed: 0, multiple },
+        false => Overlap { halo: HALO, mixed: MIXED, multiple },
     }
 }
 

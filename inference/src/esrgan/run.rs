@@ -1,5 +1,6 @@
 //! One picture through the network, window by window and row by row.
 
+use super::band::Band;
 use super::pixels::{Plane, alpha_bounds, bled, flat_alpha, grey, window};
 use super::resample::Resampler;
 use super::tiles::{Cut, Part};
@@ -18,13 +19,8 @@ pub(super) struct Run<'a> {
     pub(super) control: &'a dyn Control,
 }
 
-/// Enlarged rows of the picture's whole width.
-struct Band {
-    width: usize,
-    channels: usize,
-    /// The channels of each pixel, row by row.
-    numbers: Vec<f32>,
-}
+/// A window, as its places across and down.
+type At<'a> = [&'a Part; 2];
 
 impl Run<'_> {
     /// The picture in the size wanted.
@@ -36,93 +32,91 @@ impl Run<'_> {
         let mut pixels = room(wanted[0] * wanted[1] * channels)?;
         let mut resampler = Resampler::new(channels, enlarged, wanted);
         let [across, down] = self.cuts;
-        let mut band = Band::new(enlarged[0], down.most_kept() * self.factor, channels)?;
+        let mut band =
+            Band::new(room(enlarged[0] * down.most_kept() * self.factor * channels)?, enlarged[0], channels);
         let total = (across.parts.len() * down.parts.len()) as u64;
         let mut done = 0;
-        for part in &down.parts {
+        for (n, part) in down.parts.iter().enumerate() {
+            band.reach(part.kept.end * self.factor);
             for beside in &across.parts {
                 let progress = Progress { done, total: Some(total), unit: "tiles" };
                 self.tile(image, [beside, part], progress, &mut band)?;
                 done += 1;
             }
-            for row in band.rows().take(part.kept.len() * self.factor) {
+            // The next windows add to the rows from there on.
+            let finished = down.parts.get(n + 1).map_or(part.kept.end, |next| next.kept.start);
+            band.finish(finished * self.factor, |row| {
                 resampler.push(row, |row| pixels.extend(row.iter().map(|number| byte(*number))));
-            }
+            });
         }
         Image::new(request.width, request.height, image.channels, pixels)
     }
 
-    /// Enlarges the window `at` and puts what is kept of it into `band`.
-    fn tile(&mut self, image: &Image, at: [&Part; 2], progress: Progress, band: &mut Band) -> Result<()> {
+    /// Enlarges the window `at` and adds what is taken of it to `band`.
+    fn tile(&mut self, image: &Image, at: At<'_>, progress: Progress, band: &mut Band) -> Result<()> {
         let made = self.enlarged(image, Plane::Colour, at, progress)?;
-        self.each_kept(at, band, |_, pixel, place| match pixel {
-            [number] => *number = grey(made.colour(place)),
-            pixel => pixel[..3].copy_from_slice(&made.colour(place)),
+        self.add(band, at, |_, place, pixel, share| {
+            let colour = made.colour(place);
+            match pixel {
+                [number] => *number += share * grey(colour),
+                pixel => pixel.iter_mut().zip(colour).for_each(|(sum, number)| *sum += share * number),
+            }
         });
         if image.channels < 4 {
             return Ok(());
         }
-        if let Some(alpha) = flat_alpha(image, at, self.cuts.each_ref().map(|cut| cut.window)) {
-            self.each_kept(at, band, |_, pixel, _| pixel[3] = alpha);
+        if let Some(alpha) = flat_alpha(image, at, self.size()) {
+            self.add(band, at, |_, _, pixel, share| pixel[3] += share * alpha);
             return Ok(());
         }
         let made = self.enlarged(image, Plane::Alpha, at, progress)?;
         let bounds = alpha_bounds(image, at);
-        self.each_kept(at, band, |source, pixel, place| {
+        self.add(band, at, |source, place, pixel, share| {
             let [least, most] = bounds[source];
-            pixel[3] = grey(made.colour(place)).clamp(least, most);
+            pixel[3] += share * grey(made.colour(place)).clamp(least, most);
         });
         Ok(())
     }
 
+    fn size(&self) -> [usize; 2] {
+        self.cuts.each_ref().map(|cut| cut.window)
+    }
+
     /// The window `at`, enlarged.
-    fn enlarged(
-        &mut self,
-        image: &Image,
-        plane: Plane,
-        at: [&Part; 2],
-        progress: Progress,
-    ) -> Result<Enlarged> {
+    fn enlarged(&mut self, image: &Image, plane: Plane, at: At<'_>, progress: Progress) -> Result<Enlarged> {
         if self.control.step(progress) == Verdict::Cancel {
             return Err(InferenceError::cancelled());
         }
-        let size = self.cuts.each_ref().map(|cut| cut.window);
+        let size = self.size();
         let numbers = window(image, plane, at, size);
         let shape = [1, 3, size[1], size[0]];
         let made = self.network.run(&[(PICTURE, Feed::Floats(&shape, &numbers))], &[ENLARGED])?;
         let [width, height] = size.map(|length| length * self.factor);
         let made = made.into_iter().next().filter(|made| made.shape == [1, 3, height, width]);
-        let fits = made.as_ref().is_some_and(|made| made.data.iter().all(|number| number.is_finite()));
-        match made {
-            Some(array) if fits => Ok(Enlarged { array, width }),
-            _ => Err(InferenceError::new(
+        match made.filter(|made| made.data.iter().all(|number| number.is_finite())) {
+            Some(array) => Ok(Enlarged { array, width }),
+            None => Err(InferenceError::new(
                 ErrorKind::Engine,
                 format!(
-                    "the upscaler made no usable numbers of the {}x{} pixels at {}, {}; its file may be damaged, check \
-                     it with `reelsmith models verify`",
+                    "the upscaler made no usable numbers of the {}x{} pixels at {}, {}; its file may be damaged, \
+                     check it with `reelsmith models verify`",
                     size[0], size[1], at[0].start, at[1].start
                 ),
             )),
         }
     }
 
-    /// Goes through the enlarged pixels that are kept of a window: the place of the picture's pixel among those
-    /// kept, the pixel in the band, and its place in the enlarged window.
-    fn each_kept(
-        &self,
-        [across, down]: [&Part; 2],
-        band: &mut Band,
-        mut put: impl FnMut(usize, &mut [f32], [usize; 2]),
-    ) {
-        let factor = self.factor;
-        let (left, top) = (across.kept.start - across.start, down.kept.start - down.start);
-        let (width, channels) = (band.width, band.channels);
-        for y in 0..down.kept.len() * factor {
-            let row = &mut band.numbers[(y * width + across.kept.start * factor) * channels..];
-            let pixels = row.chunks_exact_mut(channels).take(across.kept.len() * factor);
-            for (x, pixel) in pixels.enumerate() {
+    /// Hands each enlarged pixel that is taken of a window to `put`: the place of the picture's pixel among those
+    /// taken, its own place in the enlarged window, the pixel in the band, and how much of it is taken.
+    fn add(&self, band: &mut Band, at: At<'_>, mut put: impl FnMut(usize, [usize; 2], &mut [f32], f32)) {
+        let ([across, down], factor) = (at, self.factor);
+        let first = at.map(|part| (part.kept.start - part.start) * factor);
+        let columns = self.cuts[0].shares(across, factor);
+        for (y, row_share) in self.cuts[1].shares(down, factor).into_iter().enumerate() {
+            let pixels = band.pixels(down.kept.start * factor + y, across.kept.start * factor);
+            for (x, (pixel, share)) in pixels.zip(&columns).enumerate() {
                 let source = y / factor * across.kept.len() + x / factor;
-                put(source, pixel, [left * factor + x, top * factor + y]);
+                put(source, [first[0] + x, first[1] + y], pixel, share * row_share);
             }
         }
     }
@@ -139,18 +133,6 @@ impl Enlarged {
     fn colour(&self, [x, y]: [usize; 2]) -> [f32; 3] {
         let plane = self.array.data.len() / 3;
         [0, 1, 2].map(|colour| self.array.data[colour * plane + y * self.width + x])
-    }
-}
-
-impl Band {
-    fn new(width: usize, height: usize, channels: usize) -> Result<Self> {
-        let mut numbers = room(width * height * channels)?;
-        numbers.resize(width * height * channels, 0.0);
-        Ok(Self { width, channels, numbers })
-    }
-
-    fn rows(&self) -> impl Iterator<Item = &[f32]> {
-        self.numbers.chunks_exact(self.width * self.channels)
     }
 }
 

@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod folder;
 mod networks;
 mod noise;
+mod pipelines;
 mod samplers;

@@ -36,10 +36,9 @@ impl Conditioning {
         let pair = tokenise_pair(&request.prompt, &request.negative_prompt, tokenizers.each_ref())?;
         let TokenPair { positive, negative } = pair;
         let empty = tokenizers.each_ref().map(Chunk::empty);
-        let mut encode = |chunks: &[Vec<Chunk>; 2]| {
-            encoded(checkpoint, networks, chunks, &empty, request.clip_skip as usize)
-        };
-        let positive = encode(&positive)?;
+        let mut encode =
+            |chunks: &[Vec<Chunk>; 2], skip: usize| encoded(checkpoint, networks, chunks, &empty, skip);
+        let positive = encode(&positive, request.clip_skip as usize)?;
         let mut all = Vec::new();
         if request.guidance_scale > 1.0 {
             let nothing = request.negative_prompt.is_empty() && checkpoint.zeros_for_empty;
@@ -48,7 +47,8 @@ impl Conditioning {
                     tokens: vec![0.0; positive.tokens.len()],
                     pooled: vec![0.0; positive.pooled.len()],
                 },
-                false => encode(&negative)?,
+                // Diffusers leaves no layer out for the negative prompt.
+                false => encode(&negative, 0)?,
             });
         }
         all.push(positive);
