@@ -51,7 +51,6 @@ impl Tensors {
         self
     }
 
-
     /// Adds to what the file says of itself.
     pub(crate) fn about(&mut self, key: &str, value: &str) {
         self.metadata.insert(key.to_owned(), value.to_owned());
