@@ -40,8 +40,7 @@ def committed() -> dict:
         "ancestral": case(sampler="euler_ancestral", count=2, seed=2**32 - 2),
         "no-negative": case(zeros_for_empty=False),
         "velocity": case(schedule=ZERO_SNR, guidance_scale=5.0),
-        "turbo-1": case(schedule=TURBO, sampler="euler_ancestral", steps=1, guidance_scale=0.0),
-        "turbo-4": case(schedule=TURBO, guidance_scale=0.0, steps=4),
+        "turbo": case(schedule=TURBO, sampler="euler_ancestral", steps=1, guidance_scale=0.0),
         "clip-skip": case(clip_skip=1, seed=3),
         "clip-skip-negative": case(clip_skip=1, negative_prompt=NEGATIVE),
         "half-noise": case(noise="f16"),
@@ -72,9 +71,8 @@ def committed() -> dict:
         "control-some": case(controls=[control("one", 0.9, 0.4, 0.8)], steps=5),
         "control-two": case(controls=[control("one", 0.7, 0.0, 0.7), control("two", 1.2, 0.2, 0.9)], steps=10,
                             sampler="dpmpp_2m_karras", negative_prompt=NEGATIVE),
-        "control-unguided": case(controls=[control("two", 0.5)], guidance_scale=1.0),
         "control-image": case(controls=[control("one", 0.8, 0.25, 0.75)], start=start(0.7), steps=6),
-        "control-inpaint": case(controls=[control("one")], start=start(0.8, True), steps=5),
+        "control-inpaint": case(controls=[control("one")], start=start(0.8, True), steps=5, guidance_scale=1.0),
     }
     adapted = {
         "lora": case(loras=[lora("kohya", 0.7)]),

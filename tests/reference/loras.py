@@ -6,11 +6,14 @@ takes the most frequent one there.
 """
 
 import json
+import tempfile
 
 import numpy as np
 import torch
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from peft import LoraConfig
+from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors.torch import save_file
 
 import original_names
 from reference import filled
@@ -112,3 +115,18 @@ class Files:
         weights = {name: list(tensor.shape) for name, tensor in tensors.items()}
         self.described[title] = dict(weights=weights, alphas=alphas, metadata=metadata)
         self.tensors[title] = tensors | {name: torch.tensor(alpha) for name, alpha in alphas.items()}
+
+    def apply(self, pipeline, loras: list):
+        """Loads LoRAs from files, and asks that every layer of theirs has found its place and its scale."""
+        for lora in loras:
+            name = lora["model"]
+            with tempfile.TemporaryDirectory() as folder:
+                metadata = self.described[name]["metadata"] or None
+                save_file(self.tensors[name], f"{folder}/lora.safetensors", metadata=metadata)
+                pipeline.load_lora_weights(folder, weight_name="lora.safetensors", adapter_name=name)
+            networks = (pipeline.unet, pipeline.text_encoder, pipeline.text_encoder_2)
+            layers = [layer for network in networks for layer in network.modules() if isinstance(layer, BaseTunerLayer)]
+            found = {layer.lora_A[name].weight.numpy().tobytes(): layer.scaling[name]
+                     for layer in layers if name in layer.scaling}
+            assert found == self.scales(name), name
+        pipeline.set_adapters([lora["model"] for lora in loras], [lora["weight"] for lora in loras])

@@ -3,7 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod folder;
+mod checkpoints;
+mod layouts;
 mod networks;
 mod noise;
 mod pipelines;

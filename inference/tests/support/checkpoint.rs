@@ -7,11 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
+/// Type, shape and bytes.
+type Stored = (Dtype, Vec<usize>, Vec<u8>);
+
 /// A safetensors file to be.
 #[derive(Clone)]
 pub(crate) struct Tensors {
     dtype: Dtype,
-    tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
+    tensors: BTreeMap<String, Stored>,
     metadata: HashMap<String, String>,
 }
 
@@ -49,6 +52,21 @@ impl Tensors {
             self.floats(name, shape, &filled(&format!("{prefix}{name}"), shape, seed));
         }
         self
+    }
+
+    /// The names, sorted.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Takes a tensor out.
+    pub(crate) fn take(&mut self, name: &str) -> Stored {
+        self.tensors.remove(name).unwrap_or_else(|| panic!("there is no {name}"))
+    }
+
+    /// Puts in what was taken out, under this name.
+    pub(crate) fn put(&mut self, name: &str, tensor: Stored) {
+        self.tensors.insert(name.to_owned(), tensor);
     }
 
     /// Adds to what the file says of itself.

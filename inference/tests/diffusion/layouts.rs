@@ -1,7 +1,8 @@
-//! The small model of a case (`tests/reference/models.py`) in diffusers' layout: folders on disk.
+//! Small models (`tests/reference/{models,checkpoints}.py`) on disk: in diffusers' folders, and in one file.
 
 use crate::support::cases::Case;
 use crate::support::checkpoint::Tensors;
+use crate::support::fill::filled;
 use safetensors::Dtype;
 use serde_json::{Value, json};
 use std::fs;
@@ -105,6 +106,45 @@ pub(crate) fn write_folder(
         tensors.write(&folder.join(network).join(format!("{stem}.safetensors")));
         write_json(&folder.join(network).join("config.json"), &config);
     }
+}
+
+/// Tensors of the one file with the original names, whose numbers are those of the folders. `position_ids`, which
+/// files have and nothing needs, are there too.
+pub(crate) fn single(model: &Case, dtype: Dtype) -> Tensors {
+    let listed =
+        |key: &str, name: &str| model.json[key].as_array().expect("a list").iter().any(|n| n == name);
+    let mut tensors = Tensors::of(dtype);
+    for (original, names) in model.json["original"].as_object().expect("original names") {
+        let parts: Vec<(Vec<usize>, Vec<f32>)> =
+            names.as_str().expect("names").split(' ').map(|name| tensor(model, name)).collect();
+        let mut shape = parts[0].0.clone();
+        shape[0] *= parts.len();
+        let mut numbers: Vec<f32> = parts.into_iter().flat_map(|(_, numbers)| numbers).collect();
+        if listed("transposed", original) {
+            let columns = shape[1];
+            numbers = (0..columns).flat_map(|c| numbers[c..].iter().step_by(columns)).copied().collect();
+            shape.reverse();
+        }
+        if listed("pointwise", original) {
+            shape.extend([1, 1]);
+        }
+        tensors.floats(original, &shape, &numbers);
+    }
+    tensors.floats("denoiser.sigmas", &[2], &[1.0, 0.5]);
+    tensors.floats("conditioner.embedders.1.model.logit_scale", &[], &[4.6]);
+    let ids = (0..77i64).flat_map(i64::to_le_bytes).collect();
+    let name = "conditioner.embedders.0.transformer.text_model.embeddings.position_ids";
+    tensors.raw(name, Dtype::I64, &[1, 77], ids);
+    tensors
+}
+
+/// Shape and numbers of a tensor of the folders: "unet.conv_in.weight".
+fn tensor(model: &Case, name: &str) -> (Vec<usize>, Vec<f32>) {
+    let (network, tensor) = name.split_once('.').expect("a network and a name");
+    let shape = &model.json[network]["weights"][tensor];
+    let shape: Vec<usize> = serde_json::from_value(shape.clone()).expect("a shape");
+    let numbers = filled(name, &shape, model.seed());
+    (shape, numbers)
 }
 
 /// Writes the LoRA `name` of `model`.
