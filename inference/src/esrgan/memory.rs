@@ -7,9 +7,9 @@ use reelsmith_inference_core::Footprint;
 use reelsmith_inference_core::image::{Image, UpscaleRequest};
 
 /// Resident bytes for each byte of the weights in f32, and beside them: ONNX Runtime keeps them as they are and in
-/// blocks of channels. Measured: 155 to 170 MB for the 67 MB of x4plus, 50 for 18, 15 for 2.5.
-const WEIGHTS: f64 = 2.4;
-const SESSION: f64 = 12e6;
+/// blocks of channels. Measured: 155 to 176 MB for the 67 MB of x4plus, 52 for 18, 15 for 2.5.
+const WEIGHTS: f64 = 2.5;
+const SESSION: f64 = 14e6;
 
 /// Bytes that the engine takes for each byte of the values that must be there at one time. Measured: 2.0 for windows
 /// of 128 or 256 pixels, whose values just miss the engine's powers of two, and 1.4 to 1.6 for others.

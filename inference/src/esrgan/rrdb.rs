@@ -65,7 +65,9 @@ impl Sizes {
             return Err(corrupt(weights, &why));
         };
         let body = root.at("body");
-        let growth = body.shape("0.rdb1.conv1.weight").map_or(0, |shape| shape[0]);
+        let Some(&[growth, ..]) = body.shape("0.rdb1.conv1.weight") else {
+            return Err(corrupt(weights, "the tensor `body.0.rdb1.conv1.weight` is missing"));
+        };
         let blocks = (0..).take_while(|n| body.has_layer(&n.to_string())).count();
         let ups = (1..=3).take_while(|n| root.has_layer(&format!("conv_up{n}"))).count();
         let unshuffle = [1, 2, 4].into_iter().find(|side| channels == RGB * side * side);
