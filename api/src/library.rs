@@ -12,9 +12,9 @@ use reelsmith_pipelines::report::{FileFact, ModelFact};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Entries that the tests need beside what a Short needs: the recogniser that reads speech back, and the
-/// vocabulary of prompts.
-const TEST_FAMILIES: [&str; 2] = ["whisper-base", "clip-vocabulary"];
+/// Entries that the tests need beside what a Short needs: the recogniser that reads speech back, the
+/// vocabulary of prompts, and the upscalers.
+const TEST_FAMILIES: [&str; 3] = ["whisper-base", "clip-vocabulary", "realesrgan"];
 
 /// The catalogue, the store, and the chosen voice model.
 #[derive(Debug, Clone)]

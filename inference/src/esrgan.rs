@@ -9,13 +9,15 @@
 mod band;
 mod checkpoint;
 mod compact;
+mod memory;
 mod pixels;
 mod resample;
 mod rrdb;
 mod run;
 mod tiles;
 
-use crate::network::{Feed, Network, Processor};
+use crate::network::{Array, Network, Processor};
+use memory::Costs;
 use reelsmith_graph::Target;
 use reelsmith_graph::ncnn::{self, ENLARGED, Enlarger, PICTURE};
 use reelsmith_inference_core::image::{Image, Upscale, UpscaleRequest};
@@ -36,16 +38,15 @@ pub const LEAST_TILE: u32 = 96;
 const HALO: usize = 24;
 const MIXED: usize = 8;
 
-/// What a run may take of memory where nobody says.
-const BUDGET: u64 = 1 << 30;
+/// What the network may take of memory for one window where nobody says: windows of x4plus then have 288 pixels a
+/// side.
+const BUDGET: u64 = 1_400_000_000;
 
 /// A loaded upscaler.
 pub struct Esrgan {
     network: Network,
-    factor: usize,
     overlap: Overlap,
-    bytes_per_pixel: u64,
-    weights: u64,
+    costs: Costs,
     budget: u64,
 }
 
@@ -60,11 +61,21 @@ pub fn read(model: &Path, target: Target) -> Result<Enlarger> {
     }
 }
 
+/// What the file at `model` takes when it is loaded, and at the worst while a window goes through the network.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn footprint(model: &Path) -> Result<Footprint> {
+    let costs = Costs::of(&read(model, Target::CPU)?);
+    Ok(Footprint { weights: costs.weights, peak_activation: BUDGET })
+}
+
 impl Esrgan {
-    /// Loads the file at `model` (see [`read`]). A run is split over `threads` threads.
+    /// Loads the file at `model` (see [`read`]) and tries it on a few pixels. A run is split over `threads` threads.
     ///
     /// # Errors
-    /// Those of [`read`]; `RuntimeMissing` before ONNX Runtime was loaded, `OutOfMemory`, or `Engine`.
+    /// Those of [`read`], and `ModelCorrupt` for weights that make no numbers; `RuntimeMissing` before ONNX Runtime
+    /// was loaded, `OutOfMemory`, or `Engine`.
     pub fn open(model: &Path, threads: usize) -> Result<Self> {
         Self::open_on(model, Target::CPU, threads.into())
     }
@@ -75,24 +86,28 @@ impl Esrgan {
     /// Those of [`Esrgan::open`].
     pub fn open_on(model: &Path, target: Target, processor: Processor) -> Result<Self> {
         let enlarger = read(model, target)?;
-        Ok(Self {
-            network: Network::open("upscaler", &enlarger.model, processor)?,
-            factor: enlarger.factor,
-            overlap: overlap(&enlarger),
-            bytes_per_pixel: enlarger.bytes_per_pixel,
-            weights: enlarger.model.computed_bytes,
-            budget: BUDGET,
-        })
+        let network = Network::open_unplanned("upscaler", &enlarger.model, processor)?;
+        let (overlap, costs) = (overlap(&enlarger), Costs::of(&enlarger));
+        let mut loaded = Self { network, overlap, costs, budget: BUDGET };
+        // What is taken first is never given back, so that the first run must be a small one.
+        let made = loaded.small_run()?;
+        match made.data.iter().all(|number| number.is_finite()) {
+            true => Ok(loaded),
+            false => Err(InferenceError::new(
+                ErrorKind::ModelCorrupt,
+                format!("{}: its weights make no finite numbers; fetch it again", model.display()),
+            )),
+        }
     }
 
-    /// The same, whose windows are chosen so that the network takes at most `bytes` for one.
+    /// The same, whose windows are chosen so that the network takes at most `bytes` for one; the smallest take more.
     pub fn with_budget(self, bytes: u64) -> Self {
         Self { budget: bytes, ..self }
     }
 
     /// How the picture is cut, across and down.
     fn cuts(&self, request: &UpscaleRequest) -> [Cut; 2] {
-        let fitting = (self.budget as f64 / self.bytes_per_window_pixel()).sqrt() as usize;
+        let fitting = self.costs.side(self.budget);
         let most = match request.tile {
             0 => fitting,
             tile => fitting.min(tile as usize),
@@ -102,19 +117,14 @@ impl Esrgan {
             .map(|length| Cut::new(length as usize, most, self.overlap))
     }
 
-    /// Makes the engine return what it took of memory, which it does at the end of a run. What became of the
-    /// picture is known by then, so that a failure here is of no concern to who asked for it.
-    fn give_back(&mut self) {
+    /// A run on a few pixels, after which the engine returns what it took of memory.
+    fn small_run(&mut self) -> Result<Array> {
         let side = 4 * self.overlap.multiple;
-        let (shape, numbers) = ([1, 3, side, side], vec![0.0; 3 * side * side]);
-        let small = [(PICTURE, Feed::Floats(&shape, &numbers))];
-        if let Err(error) = self.network.run_last(&small, &[ENLARGED]) {
-            tracing::debug!(%error, "the upscaler keeps its memory");
-        }
-    }
-
-    fn bytes_per_window_pixel(&self) -> f64 {
-        self.bytes_per_pixel as f64
+        let picture = Array::zeros(&[1, 3, side, side]);
+        let made = self.network.run_last(&[(PICTURE, (&picture).into())], &[ENLARGED])?;
+        made.into_iter()
+            .next()
+            .ok_or_else(|| InferenceError::new(ErrorKind::Engine, "the upscaler made nothing"))
     }
 }
 
@@ -129,21 +139,27 @@ fn overlap(enlarger: &Enlarger) -> Overlap {
 
 impl Upscale for Esrgan {
     fn factor(&self) -> u32 {
-        self.factor as u32
+        self.costs.factor as u32
     }
 
     fn footprint(&self, request: &UpscaleRequest) -> Footprint {
-        let [across, down] = self.cuts(request);
-        let window = (across.window * down.window) as f64 * self.bytes_per_window_pixel();
-        Footprint { weights: self.weights, peak_activation: window as u64 }
+        // A request that will be refused costs nothing, but must not be reckoned with.
+        match check(request) {
+            Ok(()) => self.costs.footprint(request, &self.cuts(request)),
+            Err(_) => Footprint { weights: self.costs.weights, peak_activation: 0 },
+        }
     }
 
     fn upscale(&mut self, request: &UpscaleRequest, control: &dyn Control) -> Result<Image> {
         check(request)?;
         let cuts = self.cuts(request);
-        let made =
-            Run { network: &mut self.network, factor: self.factor, cuts: &cuts, control }.picture(request);
-        self.give_back();
+        let factor = self.costs.factor;
+        let made = Run { network: &mut self.network, factor, cuts: &cuts, control }.picture(request);
+        // Also after an error: what became of the picture is known by then, and a failure here is no concern of who
+        // asked for it.
+        if let Err(error) = self.small_run() {
+            tracing::debug!(%error, "the upscaler keeps its memory");
+        }
         made
     }
 }

@@ -86,6 +86,26 @@ impl Network {
         Self::commit(name, model, builder_at(level, processor.into(), &settings)?)
     }
 
+    /// The same as [`Network::open`] for a network that takes large pictures: the engine does not plan its memory
+    /// after the first run, as it would keep what that run took beside what it planned for the next, nearly as much
+    /// again; without a plan runs are as fast.
+    ///
+    /// # Errors
+    /// As [`Network::open`].
+    pub fn open_unplanned(
+        name: &'static str,
+        model: &Model,
+        processor: impl Into<Processor>,
+    ) -> Result<Self> {
+        let settings = [(WEIGHTS_DIRECTORY, "/")];
+        let builder = builder_at(GraphOptimizationLevel::All, processor.into(), &settings)?;
+        let builder = builder.with_memory_pattern(false);
+        let refused = |error: ort::Error<SessionBuilder>| {
+            explain(error.into(), || engine("ONNX Runtime refuses a session's options".to_owned()))
+        };
+        Self::commit(name, model, builder.map_err(refused)?)
+    }
+
     fn commit(name: &'static str, model: &Model, mut builder: SessionBuilder) -> Result<Self> {
         let failed = |error| explain(error, || engine(format!("ONNX Runtime refuses the {name}")));
         let session = builder.commit_from_memory(&model.onnx).map_err(failed)?;

@@ -3,7 +3,8 @@
 
 use super::{compact, rrdb};
 use reelsmith_graph::ncnn::Enlarger;
-use reelsmith_graph::{Target, Weights};
+use reelsmith_graph::nn::{Conv, conv2d};
+use reelsmith_graph::{Graph, Layer, Target, Value, Weights};
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use std::path::Path;
 
@@ -16,11 +17,10 @@ const PREFIXES: [&str; 2] = ["params_ema.", "params."];
 /// `ModelMissing`, or `ModelCorrupt` naming the tensor that is missing, superfluous or of another shape.
 pub(super) fn read(path: &Path, target: Target) -> Result<Enlarger> {
     let weights = plain(Weights::open(&[path.to_owned()])?);
-    let enlarger = match weights.get("body.0.weight").map(|tensor| tensor.shape.len()) {
-        Some(4) => compact::write(&weights, target)?,
-        _ => rrdb::write(&weights, target)?,
-    };
-    Ok(enlarger)
+    match weights.get("body.0.weight").map(|tensor| tensor.shape.len()) {
+        Some(4) => compact::write(&weights, target),
+        _ => rrdb::write(&weights, target),
+    }
 }
 
 /// The tensors without what stands before every name.
@@ -35,6 +35,12 @@ fn plain(weights: Weights) -> Weights {
         }),
         None => weights,
     }
+}
+
+/// A convolution with the bias that all of them have here.
+pub(super) fn conv(g: &mut Graph, layer: &Layer<'_>, x: Value, conv: Conv) -> Result<Value> {
+    layer.tensor("bias", &[conv.to])?;
+    conv2d(g, layer, x, conv)
 }
 
 pub(super) fn corrupt(weights: &Weights, why: &str) -> InferenceError {

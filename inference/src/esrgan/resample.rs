@@ -21,6 +21,8 @@ fn cubic(x: f64) -> f64 {
 #[derive(Debug, Clone)]
 struct Taps {
     first: usize,
+    /// The first of all from here on.
+    oldest: usize,
     weights: Vec<f32>,
 }
 
@@ -37,9 +39,15 @@ fn taps(from: usize, to: usize) -> Vec<Taps> {
         let used = weights.iter().rposition(|weight| *weight != 0.0).map_or(zeros, |last| last + 1);
         let sum: f64 = weights.iter().sum();
         let weights = weights[zeros..used].iter().map(|weight| (weight / sum) as f32).collect();
-        Taps { first: first + zeros, weights }
+        Taps { first: first + zeros, oldest: 0, weights }
     };
-    (0..to).map(one).collect()
+    let mut taps: Vec<Taps> = (0..to).map(one).collect();
+    let mut oldest = usize::MAX;
+    for taps in taps.iter_mut().rev() {
+        oldest = oldest.min(taps.first);
+        taps.oldest = oldest;
+    }
+    taps
 }
 
 /// Takes the rows of a picture and makes those of another size.
@@ -70,13 +78,8 @@ impl Resampler {
 
     /// Takes the next row and hands every row that can now be made to `take`, in order.
     pub(super) fn push(&mut self, row: &[f32], mut take: impl FnMut(&[f32])) {
-        let first_needed = self.down.get(self.done).map_or(usize::MAX, |taps| taps.first);
-        if self.oldest + self.rows.len() < first_needed && self.rows.is_empty() {
-            self.oldest += 1;
-        } else {
-            let row = self.across(row);
-            self.rows.push_back(row);
-        }
+        let row = self.across(row);
+        self.rows.push_back(row);
         while let Some(taps) = self.down.get(self.done) {
             if taps.first + taps.weights.len() > self.oldest + self.rows.len() {
                 break;
@@ -87,10 +90,10 @@ impl Resampler {
             }
             take(&self.made);
             self.done += 1;
-            let next = self.down.get(self.done).map_or(usize::MAX, |taps| taps.first);
-            while self.oldest < next && self.rows.pop_front().is_some() {
-                self.oldest += 1;
-            }
+        }
+        let needed = self.down.get(self.done).map_or(usize::MAX, |taps| taps.oldest);
+        while self.oldest < needed && self.rows.pop_front().is_some() {
+            self.oldest += 1;
         }
     }
 
@@ -104,5 +107,70 @@ impl Resampler {
             }
         }
         made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn resampled(rows: &[Vec<f32>], channels: usize, to: [usize; 2]) -> Vec<Vec<f32>> {
+        let mut made = Vec::new();
+        let mut resampler = Resampler::new(channels, [rows[0].len() / channels, rows.len()], to);
+        rows.iter().for_each(|row| resampler.push(row, |row| made.push(row.to_vec())));
+        made
+    }
+
+    /// What Pillow 13 makes of pictures of mode F with `Image.resize((width, height), Image.BICUBIC)`.
+    #[test]
+    fn it_agrees_with_pillow() {
+        let close = |made: Vec<Vec<f32>>, expected: &[&[f32]]| {
+            assert_eq!(made.len(), expected.len());
+            let all = made.iter().flatten().zip(expected.iter().flat_map(|row| row.iter()));
+            all.for_each(|(a, b)| assert!((a - b).abs() < 1e-5 * 103.0, "{made:?}"));
+        };
+        let line = [vec![0.0, 1.0, 4.0, 2.0, 8.0, 5.0, 7.0]];
+        close(resampled(&line, 1, [3, 1]), &[&[1.016_129, 4.206_349_4, 6.455_645]]);
+        let larger = [
+            -0.070_312_5,
+            0.256_861_36,
+            1.216_378_7,
+            3.488_354_7,
+            3.304_282_4,
+            2.0,
+            6.144_252_3,
+            7.695_717_3,
+            5.118_707_7,
+            6.011_259_6,
+            7.140_625,
+        ];
+        close(resampled(&line, 1, [11, 1]), &[&larger]);
+        let squares: Vec<Vec<f32>> =
+            (0..4).map(|y| (0..3).map(|x| ((y * 3 + x) * (y * 3 + x)) as f32).collect()).collect();
+        let expected: [&[f32]; 3] =
+            [&[1.262_203, 5.596_144], &[24.250_414, 39.435_005], &[76.876_08, 102.911_32]];
+        close(resampled(&squares, 1, [2, 3]), &expected);
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_comes_out_and_an_even_picture_stays_even(
+            from in [1usize..80, 1usize..80], to in [1usize..200, 1usize..200], channels in 1usize..5,
+        ) {
+            let rows = vec![vec![0.7f32; from[0] * channels]; from[1]];
+            let made = resampled(&rows, channels, to);
+            prop_assert_eq!(made.len(), to[1]);
+            for row in made {
+                prop_assert_eq!(row.len(), to[0] * channels);
+                prop_assert!(row.iter().all(|number| (number - 0.7).abs() < 1e-5), "{:?}", row);
+            }
+        }
+
+        #[test]
+        fn the_same_size_changes_nothing(numbers in prop::collection::vec(-1f32..2.0, 60)) {
+            let rows: Vec<Vec<f32>> = numbers.chunks_exact(12).map(<[f32]>::to_vec).collect();
+            prop_assert_eq!(resampled(&rows, 3, [4, 5]), rows);
+        }
     }
 }

@@ -2,10 +2,10 @@
 //! al., "ESRGAN", 2018, and "Real-ESRGAN", 2021; names as in `basicsr/archs/rrdbnet_arch.py`, and those of the two
 //! forms before it). A network for a factor of 2 or 1 takes pictures whose pixels were shuffled into channels.
 
-use super::checkpoint::corrupt;
+use super::checkpoint::{conv, corrupt};
 use reelsmith_graph::builder::Attribute;
 use reelsmith_graph::ncnn::{ENLARGED, Enlarger, PICTURE};
-use reelsmith_graph::nn::{Conv, conv2d};
+use reelsmith_graph::nn::Conv;
 use reelsmith_graph::{Dim, Element, Graph, Layer, Target, Value, Weights};
 use reelsmith_inference_core::Result;
 
@@ -65,7 +65,9 @@ impl Sizes {
             return Err(corrupt(weights, &why));
         };
         let body = root.at("body");
-        let growth = body.shape("0.rdb1.conv1.weight").map_or(0, |shape| shape[0]);
+        let Some(&[growth, ..]) = body.shape("0.rdb1.conv1.weight") else {
+            return Err(corrupt(weights, "the tensor `body.0.rdb1.conv1.weight` is missing"));
+        };
         let blocks = (0..).take_while(|n| body.has_layer(&n.to_string())).count();
         let ups = (1..=3).take_while(|n| root.has_layer(&format!("conv_up{n}"))).count();
         let unshuffle = [1, 2, 4].into_iter().find(|side| channels == RGB * side * side);
@@ -85,21 +87,21 @@ impl Sizes {
         if unshuffle > 1 {
             x = shuffled_into_channels(g, x, unshuffle);
         }
-        let first = conv2d(g, &root.at("conv_first"), x, Conv::same(channels, features))?;
+        let first = conv(g, &root.at("conv_first"), x, Conv::same(channels, features))?;
         x = first;
         for n in 0..self.blocks {
             x = self.residual_block(g, &root.at("body").at(n), x)?;
         }
-        x = conv2d(g, &root.at("conv_body"), x, same)?;
+        x = conv(g, &root.at("conv_body"), x, same)?;
         x = g.add(first, x);
         for n in 1..=self.ups {
             let nearest = g.enlarge(x, 2.0);
-            x = conv2d(g, &root.at(format!("conv_up{n}")), nearest, same)?;
+            x = conv(g, &root.at(format!("conv_up{n}")), nearest, same)?;
             x = leaky(g, x);
         }
-        x = conv2d(g, &root.at("conv_hr"), x, same)?;
+        x = conv(g, &root.at("conv_hr"), x, same)?;
         x = leaky(g, x);
-        conv2d(g, &root.at("conv_last"), x, Conv::same(features, RGB))
+        conv(g, &root.at("conv_last"), x, Conv::same(features, RGB))
     }
 
     fn residual_block(&self, g: &mut Graph, layer: &Layer<'_>, x: Value) -> Result<Value> {
@@ -115,12 +117,12 @@ impl Sizes {
         let (mut parts, mut from) = (vec![x], self.features);
         for n in 1..=GROWTHS {
             let all = if n == 1 { x } else { g.concat(&parts, 1) };
-            let grown = conv2d(g, &layer.at(format!("conv{n}")), all, Conv::same(from, self.growth))?;
+            let grown = conv(g, &layer.at(format!("conv{n}")), all, Conv::same(from, self.growth))?;
             parts.push(leaky(g, grown));
             from += self.growth;
         }
         let all = g.concat(&parts, 1);
-        let last = conv2d(g, &layer.at("conv5"), all, Conv::same(from, self.features))?;
+        let last = conv(g, &layer.at("conv5"), all, Conv::same(from, self.features))?;
         // The engine takes the factor into the convolution's weights.
         let factor = g.number(RESIDUAL);
         let scaled = g.mul(last, factor);

@@ -130,9 +130,10 @@ struct Enlarged {
 }
 
 impl Enlarged {
+    /// Red, green and blue in 0 ..= 1, beyond which the network goes a little.
     fn colour(&self, [x, y]: [usize; 2]) -> [f32; 3] {
         let plane = self.array.data.len() / 3;
-        [0, 1, 2].map(|colour| self.array.data[colour * plane + y * self.width + x])
+        [0, 1, 2].map(|colour| self.array.data[colour * plane + y * self.width + x].clamp(0.0, 1.0))
     }
 }
 

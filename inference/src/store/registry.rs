@@ -114,7 +114,9 @@ fn wheel_platforms(platform: Option<&Platform>) -> &'static [&'static str] {
         }
         Some("macos-aarch64") => &["macosx_14_0_arm64", "macosx_11_0_arm64", "macosx_14_0_universal2"],
         Some("macos-x86_64") => &["macosx_14_0_x86_64", "macosx_11_0_x86_64", "macosx_14_0_universal2"],
-        _ => &["any"],
+        // Data is the same in the wheels of every platform; a package may have none for all (pip takes this tag for
+        // those before it as well).
+        _ => &["any", "manylinux2014_x86_64"],
     }
 }
 

@@ -98,7 +98,8 @@ fn array(value: &str) -> Option<&str> {
 }
 
 impl Layer {
-    /// The whole number `number`, or `usual` where the line has none; in `range`.
+    /// The whole number `number`, or `usual` where the line has none; in `range`. What is required has a `usual` that
+    /// is not.
     ///
     /// # Errors
     /// `ModelCorrupt` if it is no such number.
@@ -108,7 +109,10 @@ impl Layer {
         usual: usize,
         range: std::ops::RangeInclusive<usize>,
     ) -> Result<usize> {
-        let Some(value) = self.values.get(&number) else { return Ok(usual) };
+        let Some(value) = self.values.get(&number) else {
+            let missing = || self.refused(&format!("parameter {number} is missing"));
+            return range.contains(&usual).then_some(usual).ok_or_else(missing);
+        };
         value.parse().ok().filter(|value| range.contains(value)).ok_or_else(|| {
             let (least, most) = (range.start(), range.end());
             self.refused(&format!("parameter {number} is {value}, expected {least} to {most}"))

@@ -1,0 +1,86 @@
+//! What is stated against what is taken: in a process of its own for each, since memory is counted by process.
+#![cfg(target_os = "linux")]
+
+use crate::{SMALL, drawn, open, published};
+use reelsmith_inference::esrgan;
+use reelsmith_inference_core::NoControl;
+use reelsmith_inference_core::image::{Upscale, UpscaleRequest};
+use std::process::Command;
+
+/// A figure of /proc/self/status, in bytes.
+fn status(key: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).unwrap();
+    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+#[ignore = "run by another test as a process of its own"]
+fn enlarge_and_measure() {
+    let arguments = std::fs::read_to_string("arguments").unwrap();
+    let [model, width, height, tile, channels] = arguments.split(' ').collect::<Vec<_>>()[..] else {
+        panic!()
+    };
+    let number = |text: &str| text.parse::<u32>().unwrap();
+    let image = drawn(number(width), number(height), number(channels) as u8);
+    let (width, height) = (image.width * 4, image.height * 4);
+    let request = UpscaleRequest { image, width, height, tile: number(tile) };
+    crate::support::checkpoint::load_runtime();
+    let before = status("VmRSS");
+    let mut upscaler = open(model);
+    let loaded = status("VmRSS") - before;
+    // 5 sets the peak back to what is resident now (proc(5), clear_refs).
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    upscaler.upscale(&request, &NoControl).unwrap();
+    let peak = status("VmHWM") - before - loaded;
+    let after = status("VmRSS") - before;
+    let stated = upscaler.footprint(&request);
+    println!("figures {loaded} {peak} {after} {} {}", stated.weights, stated.peak_activation);
+}
+
+fn measured(arguments: &str) -> [u64; 5] {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("arguments"), arguments).unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "footprint::enlarge_and_measure", "--ignored", "--nocapture"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    let line = said.lines().find_map(|line| line.strip_prefix("figures ")).unwrap();
+    println!("{arguments}: {line}");
+    let figures: Vec<u64> = line.split(' ').map(|figure| figure.parse().unwrap()).collect();
+    figures.try_into().unwrap()
+}
+
+#[test]
+fn what_is_stated_is_what_an_upscaler_takes() {
+    let anime = "realesrgan-x4plus-anime";
+    let cases = [
+        (anime, "128 128 0 3"),
+        (anime, "200 170 96 3"),
+        ("realesrgan-x4plus", "64 48 0 3"),
+        (SMALL, "256 256 0 3"),
+        (SMALL, "600 500 0 3"),
+        (SMALL, "600 400 200 4"),
+    ];
+    for (model, arguments) in cases {
+        let [loaded, peak, after, weights, activation] = measured(&format!("{model} {arguments}"));
+        assert!(loaded <= weights && peak <= activation, "{model} {arguments}");
+        // A little of what a run took stays with the allocator.
+        assert!(after <= weights + activation / 8 + (16 << 20), "{model} {arguments}: {after}");
+        // Nor much more than that: what is stated keeps others off the device.
+        assert!(weights < loaded + loaded / 4 + (16 << 20), "{model}");
+        assert!(activation < 2 * peak + (16 << 20), "{model} {arguments}: {activation} for {peak}");
+    }
+}
+
+#[test]
+fn a_file_tells_what_it_will_take_before_it_is_loaded() {
+    let stated = esrgan::footprint(&published(SMALL)).unwrap();
+    let request = UpscaleRequest { image: drawn(64, 64, 3), width: 256, height: 256, tile: 0 };
+    let loaded = open(SMALL).footprint(&request);
+    assert_eq!(stated.weights, loaded.weights);
+    assert!(loaded.peak_activation < stated.peak_activation);
+}
