@@ -10,7 +10,7 @@ use crate::network::Processor;
 use crate::runtime::load_onnxruntime;
 use crate::store::{Store, Verified};
 use own::OwnFile;
-use reelsmith_graph::Target;
+use reelsmith_graph::{Element, Target};
 use reelsmith_inference_core::catalogue::{Capability, Catalogue, Kind, Memory, Model};
 use reelsmith_inference_core::{
     Control, Engine, ErrorKind, Footprint, InferenceError, ModelId, Progress, Resident, Result, Verdict,
@@ -50,7 +50,7 @@ impl LocalEngine {
         Self { store, threads, pictures: Processor::Cpu(threads) }
     }
 
-    /// The same with pictures made on the first NVIDIA card, of which they take at most `memory` bytes.
+    /// The same with pictures made on the first NVIDIA card, of which no network takes more than `memory` bytes.
     pub fn with_cuda(self, memory: u64) -> Self {
         Self { pictures: Processor::Cuda { device: 0, memory }, ..self }
     }
@@ -139,10 +139,15 @@ impl Engine for LocalEngine {
     fn footprint(&self, id: &ModelId) -> Result<Footprint> {
         let (model, _) = id.parts();
         if let Some(path) = own_path(&model) {
-            return own::footprint(path);
+            return own::footprint(path, self.target());
         }
-        let memory = memory(self.model(self.store.catalogue(), &model)?);
-        Ok(Footprint { weights: memory.weights_bytes, peak_activation: memory.peak_bytes })
+        let entry = self.model(self.store.catalogue(), &model)?;
+        let memory = memory(entry);
+        // The catalogue tells what a CPU takes, in f32; a card computes pictures in half of that.
+        let halved =
+            self.target().compute == Element::F16 && entry.capability == Some(Capability::TextToImage);
+        let weights = if halved { memory.weights_bytes / 2 } else { memory.weights_bytes };
+        Ok(Footprint { weights, peak_activation: memory.peak_bytes })
     }
 
     fn load(&mut self, id: &ModelId, control: &dyn Control) -> Result<Resident> {

@@ -71,7 +71,8 @@ impl Network {
     /// `RuntimeMissing` before ONNX Runtime was loaded, `OutOfMemory`, or `Engine`.
     pub fn open(name: &'static str, model: &Model, processor: impl Into<Processor>) -> Result<Self> {
         let settings = [(WEIGHTS_DIRECTORY, "/")];
-        Self::commit(name, model, builder_at(GraphOptimizationLevel::All, processor.into(), &settings)?)
+        let processor = processor.into();
+        Self::commit(name, model, builder_at(GraphOptimizationLevel::All, processor, &settings)?, processor)
     }
 
     /// The same with the weights used where they lie in their files, mapped: a network of gigabytes starts in a second
@@ -83,7 +84,8 @@ impl Network {
         // The next level moves convolutions' weights into blocks of channels.
         let level = GraphOptimizationLevel::Level2;
         let settings = [(WEIGHTS_DIRECTORY, "/"), NO_PACKING];
-        Self::commit(name, model, builder_at(level, processor.into(), &settings)?)
+        let processor = processor.into();
+        Self::commit(name, model, builder_at(level, processor, &settings)?, processor)
     }
 
     /// The same as [`Network::open`] for a network that takes large pictures: the engine does not plan its memory
@@ -98,18 +100,24 @@ impl Network {
         processor: impl Into<Processor>,
     ) -> Result<Self> {
         let settings = [(WEIGHTS_DIRECTORY, "/")];
-        let builder = builder_at(GraphOptimizationLevel::All, processor.into(), &settings)?;
+        let processor = processor.into();
+        let builder = builder_at(GraphOptimizationLevel::All, processor, &settings)?;
         let builder = builder.with_memory_pattern(false);
         let refused = |error: ort::Error<SessionBuilder>| {
             explain(error.into(), || engine("ONNX Runtime refuses a session's options".to_owned()))
         };
-        Self::commit(name, model, builder.map_err(refused)?)
+        Self::commit(name, model, builder.map_err(refused)?, processor)
     }
 
-    fn commit(name: &'static str, model: &Model, mut builder: SessionBuilder) -> Result<Self> {
+    fn commit(
+        name: &'static str,
+        model: &Model,
+        mut builder: SessionBuilder,
+        processor: Processor,
+    ) -> Result<Self> {
         let failed = |error| explain(error, || engine(format!("ONNX Runtime refuses the {name}")));
         let session = builder.commit_from_memory(&model.onnx).map_err(failed)?;
-        Ok(Self { name, session, last: last_run().map_err(failed)? })
+        Ok(Self { name, session, last: last_run(processor).map_err(failed)? })
     }
 
     /// Runs it on `inputs` and gives `outputs`, in their order.

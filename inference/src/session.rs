@@ -12,9 +12,9 @@ use std::path::Path;
 /// (`onnxruntime_session_options_config_keys.h`).
 pub(crate) const WEIGHTS_DIRECTORY: &str = "session.model_external_initializers_file_folder_path";
 
-/// What makes a run end with its memory given back to the system
+/// What makes a run end with the memory of a device given back to the system
 /// (`onnxruntime_run_options_config_keys.h`); others keep it for the next.
-const GIVE_BACK: (&str, &str) = ("memory.enable_memory_arena_shrinkage", "cpu:0");
+const GIVE_BACK: &str = "memory.enable_memory_arena_shrinkage";
 
 /// What a network runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Processor {
     Cuda {
         /// Which of several, from 0.
         device: i32,
-        /// Bytes that ONNX Runtime's arena may take of it.
+        /// Bytes of it that each network may take at most.
         memory: u64,
     },
 }
@@ -112,9 +112,13 @@ pub(crate) fn small(path: &Path) -> Result<Session> {
 }
 
 /// Options for the last run of a request.
-pub(crate) fn last_run() -> ort::Result<RunOptions> {
+pub(crate) fn last_run(processor: Processor) -> ort::Result<RunOptions> {
+    let device = match processor {
+        Processor::Cpu(_) => "cpu:0".to_owned(),
+        Processor::Cuda { device, .. } => format!("cpu:0;gpu:{device}"),
+    };
     let mut options = RunOptions::new()?;
-    options.set(GIVE_BACK.0, GIVE_BACK.1)?;
+    options.set(GIVE_BACK, device)?;
     Ok(options)
 }
 

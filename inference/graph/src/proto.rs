@@ -19,6 +19,12 @@ pub enum Element {
     Bf16,
     /// 64-bit signed.
     I64,
+    /// 32-bit signed.
+    I32,
+    /// 64-bit float.
+    F64,
+    /// One byte of any kind.
+    Byte,
 }
 
 impl Element {
@@ -29,15 +35,24 @@ impl Element {
             Self::I64 => 7,
             Self::F16 => 10,
             Self::Bf16 => 16,
+            Self::I32 => 6,
+            Self::F64 => 11,
+            Self::Byte => 2,
         }
+    }
+
+    /// Whether networks compute with it; others only mark or count something.
+    pub fn is_weight(self) -> bool {
+        matches!(self, Self::F32 | Self::F16 | Self::Bf16)
     }
 
     /// Bytes of one element.
     pub fn bytes(self) -> u64 {
         match self {
-            Self::F32 => 4,
+            Self::F32 | Self::I32 => 4,
             Self::F16 | Self::Bf16 => 2,
-            Self::I64 => 8,
+            Self::I64 | Self::F64 => 8,
+            Self::Byte => 1,
         }
     }
 }

@@ -10,9 +10,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The most numbers of a tensor that are read into memory here.
+const MOST_NUMBERS: u64 = 1 << 16;
 
 /// A tensor in a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,8 +44,12 @@ impl Tensor {
     /// Its numbers, read from the file: for the few that a program must know itself.
     ///
     /// # Errors
-    /// `ModelCorrupt` if the file cannot be read there, or they are no floats.
+    /// `ModelCorrupt` if the file cannot be read there, or they are too many to be what is meant.
     pub fn numbers(&self) -> Result<Vec<f32>> {
+        if self.count() > MOST_NUMBERS {
+            let message = format!("{}: {} numbers where few are needed", self.file.display(), self.count());
+            return Err(corrupt(message));
+        }
         let mut bytes = vec![0; self.bytes() as usize];
         let read = File::open(&self.file).and_then(|file| file.read_exact_at(&mut bytes, self.offset));
         read.map_err(|error| {
@@ -55,9 +62,10 @@ impl Tensor {
             Element::Bf16 => {
                 Ok(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect())
             }
-            Element::I64 => {
-                Err(corrupt(format!("{}: whole numbers where floats are needed", self.file.display())))
-            }
+            Element::F64 => Ok(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()),
+            Element::I64 => Ok(bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f32).collect()),
+            Element::I32 => Ok(bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b) as f32).collect()),
+            Element::Byte => Ok(bytes.iter().map(|byte| f32::from(*byte)).collect()),
         }
     }
 
@@ -89,6 +97,8 @@ pub struct Weights {
     /// What the file says of itself, for a single file: safetensors' `__metadata__`.
     pub metadata: BTreeMap<String, String>,
     tensors: BTreeMap<String, Tensor>,
+    /// What each file was like when it was opened.
+    seen: BTreeMap<PathBuf, Seen>,
     adapters: BTreeMap<String, Vec<Adapter>>,
     used: RefCell<BTreeSet<String>>,
 }
@@ -104,6 +114,7 @@ impl Weights {
         for file in files {
             let (metadata, tensors) = safetensors::read(file)?;
             weights.metadata = metadata;
+            weights.seen.insert(file.clone(), Seen::of(file).map_err(|error| unreadable(file, error))?);
             for (name, tensor) in tensors {
                 if weights.tensors.insert(name.clone(), tensor).is_some() {
                     return Err(corrupt(format!("{}: `{name}` is in another file too", file.display())));
@@ -112,6 +123,25 @@ impl Weights {
         }
         weights.title = files.first().map(|file| file.display().to_string()).unwrap_or_default();
         Ok(weights)
+    }
+
+    /// Checks that the files are those that were opened: offsets of one file mean nothing in another.
+    ///
+    /// # Errors
+    /// `ModelCorrupt` naming the file that changed.
+    pub fn unchanged(&self) -> Result<()> {
+        let changed = |(path, seen): &(&PathBuf, &Seen)| !Seen::of(path).is_ok_and(|now| now == **seen);
+        match self.seen.iter().find(changed) {
+            None => Ok(()),
+            Some((path, _)) => {
+                Err(corrupt(format!("{} changed since it was loaded; load the model again", path.display())))
+            }
+        }
+    }
+
+    /// What its files were like when they were opened, for comparing with a later look.
+    pub fn seen(&self) -> &BTreeMap<PathBuf, Seen> {
+        &self.seen
     }
 
     /// The same, called `title` in errors.
@@ -143,7 +173,8 @@ impl Weights {
     /// The tensors that `rename` gives a name, under that name.
     pub fn renamed(&self, rename: impl Fn(&str) -> Option<String>) -> Self {
         let renamed = self.tensors.iter().filter_map(|(name, tensor)| Some((rename(name)?, tensor.clone())));
-        Self { title: self.title.clone(), tensors: renamed.collect(), ..Self::default() }
+        let (title, seen) = (self.title.clone(), self.seen.clone());
+        Self { title, seen, tensors: renamed.collect(), ..Self::default() }
     }
 
     /// Cuts the tensor `name` along its first axis into equal parts called `parts`; nothing if there is none.
@@ -184,8 +215,10 @@ impl Weights {
     /// `ModelCorrupt` naming those that belong to no layer.
     pub fn all_used(&self) -> Result<()> {
         let used = self.used.borrow();
+        // Whole numbers (position ids and the like) are no weights.
+        let weights = self.tensors.iter().filter(|(_, tensor)| tensor.element.is_weight());
         let extra: Vec<&str> =
-            self.tensors.keys().filter(|name| !used.contains(*name)).map(String::as_str).collect();
+            weights.map(|(name, _)| name.as_str()).filter(|name| !used.contains(*name)).collect();
         match extra.as_slice() {
             [] => Ok(()),
             [first, ..] => Err(corrupt(format!(
@@ -194,6 +227,25 @@ impl Weights {
                 extra.len()
             ))),
         }
+    }
+}
+
+/// What tells a file from another one under its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+}
+
+impl Seen {
+    /// The file at `path` as it is now.
+    ///
+    /// # Errors
+    /// What the system answers.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let now = path.metadata()?;
+        Ok(Self { inode: now.ino(), bytes: now.len(), modified: (now.mtime(), now.mtime_nsec()) })
     }
 }
 
@@ -248,6 +300,12 @@ impl<'a> Layer<'a> {
             let found = &tensor.shape;
             return Err(corrupt(format!(
                 "{title}: the tensor `{name}` is {found:?} where {shape:?} is needed"
+            )));
+        }
+        if !tensor.element.is_weight() || shape.contains(&0) {
+            let element = tensor.element;
+            return Err(corrupt(format!(
+                "{title}: the tensor `{name}` {shape:?} of {element:?} has no numbers to compute with"
             )));
         }
         let adapters = self.weights.adapters.get(&name).map(Vec::as_slice).unwrap_or_default();

@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 
 pub(super) use names::unet as unet_name;
 
+/// Channels of SDXL's latents.
+const LATENT_CHANNELS: usize = 4;
+
 /// A network's shape and weights.
 #[derive(Debug, Clone)]
 pub struct Part<C> {
@@ -104,7 +107,7 @@ impl Checkpoint {
         }
         let latent = self.vae.config.latent_channels;
         let (taken, given) = (self.unet.config.in_channels, self.unet.config.out_channels);
-        if given != latent || (taken != latent && taken != 2 * latent + 1) {
+        if latent != LATENT_CHANNELS || given != latent || (taken != latent && taken != 2 * latent + 1) {
             let title = &self.unet.weights.title;
             return Err(corrupt(format!(
                 "{title}: the UNet takes {taken} channels and gives {given}, and the autoencoder has {latent}"

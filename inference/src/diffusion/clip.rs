@@ -2,7 +2,7 @@
 //! `models/clip/modeling_clip.py`). SDXL has two: OpenAI's ViT-L and OpenCLIP's bigG, which also gives the pooled
 //! text.
 
-use super::config::{parse, unusable};
+use super::config::{EXTENTS, parse, unusable, within};
 use reelsmith_graph::builder::Attribute;
 use reelsmith_graph::nn::{attention, layer_norm, linear, unbiased};
 use reelsmith_graph::{Element, Graph, Layer, Model, Target, Value, Weights};
@@ -87,10 +87,25 @@ impl ClipConfig {
         if !matches!(config.hidden_act.as_str(), "quick_gelu" | "gelu") {
             return Err(unusable(title, &format!("`hidden_act` {} is not known", config.hidden_act)));
         }
-        if config.num_attention_heads == 0 || config.hidden_size % config.num_attention_heads != 0 {
-            return Err(unusable(title, "`hidden_size` is no multiple of `num_attention_heads`"));
+        config.checked(title)
+    }
+
+    /// The same, refused where no text encoder is like it.
+    pub(super) fn checked(self, title: &str) -> Result<Self> {
+        let bounded = || {
+            within("hidden_size", self.hidden_size, EXTENTS)?;
+            within("intermediate_size", self.intermediate_size, EXTENTS)?;
+            // The last layer is never used, so there must be another.
+            within("num_hidden_layers", self.num_hidden_layers, 2..=128)?;
+            within("num_attention_heads", self.num_attention_heads, 1..=self.hidden_size)?;
+            within("max_position_embeddings", self.max_position_embeddings, 77..=1 << 16)?;
+            within("projection_dim", self.projection_dim, 0..=1 << 16)
+        };
+        bounded().map_err(|why: String| unusable(title, &why))?;
+        match self.hidden_size.is_multiple_of(self.num_attention_heads) {
+            true => Ok(self),
+            false => Err(unusable(title, "`hidden_size` is no multiple of `num_attention_heads`")),
         }
-        Ok(config)
     }
 }
 

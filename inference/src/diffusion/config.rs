@@ -4,6 +4,7 @@ use super::blocks::{Resnet, Transformer};
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::ops::RangeInclusive;
 
 /// The block types of diffusers that are known here; the second kind has transformers.
 const PLAIN: [&str; 2] = ["DownBlock2D", "UpBlock2D"];
@@ -74,7 +75,27 @@ impl UnetConfig {
     /// `ModelCorrupt` naming the key that is missing, wrong, or asks for what is not known here.
     pub fn parse(json: &str, title: &str) -> Result<Self> {
         let file: UnetFile = parse(json, title)?;
-        file.check().map_err(|why| unusable(title, &why))
+        let config = file.check().map_err(|why| unusable(title, &why))?;
+        fixed(json, title, &SETTINGS)?;
+        config.bounded().map_err(|why| unusable(title, &why))?;
+        Ok(config)
+    }
+
+    /// Refuses extents that no network has, before anything is taken for them.
+    fn bounded(&self) -> std::result::Result<(), String> {
+        let extents = [
+            ("in_channels", self.in_channels),
+            ("out_channels", self.out_channels),
+            ("cross_attention_dim", self.text_width),
+            ("addition_time_embed_dim", self.size_width),
+            ("projection_class_embeddings_input_dim", self.projection),
+        ];
+        let channels = self.blocks.iter().map(|block| ("block_out_channels", block.channels));
+        extents.into_iter().chain(channels).try_for_each(|(key, extent)| within(key, extent, EXTENTS))?;
+        within("block_out_channels", self.blocks.len(), 1..=8)?;
+        within("layers_per_block", self.layers_per_block, 1..=16)?;
+        let depths = self.blocks.iter().map(|block| block.depth);
+        depths.into_iter().try_for_each(|depth| within("transformer_layers_per_block", depth, 0..=64))
     }
 
     pub(super) fn first(&self) -> usize {
@@ -124,6 +145,23 @@ impl UnetConfig {
             skips.extend(std::iter::repeat_n(block.channels, self.layers_per_block + downsampled));
         }
         skips
+    }
+
+    /// Shapes (N, C, h, w) of every skip and of the middle, for a sample of that shape: a level halves height and
+    /// width, rounded up.
+    pub(super) fn skip_shapes(&self, sample: &[usize]) -> Vec<[usize; 4]> {
+        let (mut height, mut width) = (sample[2], sample[3]);
+        let mut shapes = vec![[sample[0], self.first(), height, width]];
+        for (n, block) in self.blocks.iter().enumerate() {
+            let at = |height, width| [sample[0], block.channels, height, width];
+            shapes.extend(std::iter::repeat_n(at(height, width), self.layers_per_block));
+            if n + 1 < self.blocks.len() {
+                (height, width) = (height.div_ceil(2), width.div_ceil(2));
+                shapes.push(at(height, width));
+            }
+        }
+        shapes.push([sample[0], self.last(), height, width]);
+        shapes
     }
 
     fn transformer(&self, block: &BlockConfig) -> Transformer {
@@ -226,6 +264,52 @@ impl UnetFile {
             groups: self.norm_num_groups,
             epsilon: self.norm_eps,
         })
+    }
+}
+
+/// Settings that change what a network computes without a tensor that would show it, and the only value that the
+/// graphs here have.
+const SETTINGS: [(&str, &str); 9] = [
+    ("act_fn", "silu"),
+    ("flip_sin_to_cos", "true"),
+    ("freq_shift", "0"),
+    ("center_input_sample", "false"),
+    ("resnet_time_scale_shift", "default"),
+    ("resnet_out_scale_factor", "1.0"),
+    ("time_embedding_type", "positional"),
+    ("dual_cross_attention", "false"),
+    ("mid_block_scale_factor", "1"),
+];
+
+/// Refuses a file whose settings have other values than `allowed`; absent ones and null are as allowed.
+pub(super) fn fixed(json: &str, title: &str, allowed: &[(&str, &str)]) -> Result<()> {
+    let settings: serde_json::Map<String, serde_json::Value> = parse(json, title)?;
+    for (key, wanted) in allowed {
+        let found = settings.get(*key).filter(|value| !value.is_null());
+        let text = found.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        let same = |text: &String| {
+            text == wanted
+                || text.parse::<f64>().ok() == wanted.parse::<f64>().ok() && text.parse::<f64>().is_ok()
+        };
+        if let Some(text) = text.filter(|text| !same(text)) {
+            return Err(unusable(title, &format!("`{key}` is {text}; only {wanted} is supported")));
+        }
+    }
+    Ok(())
+}
+
+/// Extents that a network may have along an axis.
+pub(super) const EXTENTS: RangeInclusive<usize> = 1..=1 << 16;
+
+/// Says which key is out of range.
+pub(super) fn within(
+    key: &str,
+    value: usize,
+    range: RangeInclusive<usize>,
+) -> std::result::Result<(), String> {
+    match range.contains(&value) {
+        true => Ok(()),
+        false => Err(format!("`{key}` is {value}; it goes from {} to {}", range.start(), range.end())),
     }
 }
 

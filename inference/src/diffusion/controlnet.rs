@@ -2,7 +2,7 @@
 //! to its skips (Zhang et al., "Adding Conditional Control to Text-to-Image Diffusion Models", 2023; structure and
 //! names as diffusers' `models/controlnets/controlnet.py`).
 
-use super::config::{UnetConfig, parse};
+use super::config::{EXTENTS, UnetConfig, fixed, parse, unusable};
 use super::unet::{Stem, residual};
 use reelsmith_graph::nn::{Conv, conv2d};
 use reelsmith_graph::{Dim, Element, Graph, Layer, Model, Target, Value, Weights};
@@ -39,6 +39,14 @@ impl ControlNetConfig {
     /// `ModelCorrupt` naming the key that is missing or wrong.
     pub fn parse(json: &str, title: &str) -> Result<Self> {
         let file: File = parse(json, title)?;
+        let settings =
+            [("controlnet_conditioning_channel_order", "rgb"), ("global_pool_conditions", "false")];
+        fixed(json, title, &settings)?;
+        let hints = &file.conditioning_embedding_out_channels;
+        if hints.len() != 4 || hints.iter().any(|channels| !EXTENTS.contains(channels)) {
+            let why = format!("`conditioning_embedding_out_channels` is {hints:?}; four extents are needed");
+            return Err(unusable(title, &why));
+        }
         Ok(Self {
             unet: UnetConfig::parse(json, title)?,
             hint_channels: file.conditioning_embedding_out_channels,

@@ -43,7 +43,10 @@ impl Lora {
             match role {
                 Role::Up => module.up = Some(tensor.clone()),
                 Role::Down => module.down = Some(tensor.clone()),
-                Role::Alpha => module.alpha = tensor.numbers()?.first().copied(),
+                Role::Alpha => match tensor.numbers()?.as_slice() {
+                    [alpha] => module.alpha = Some(*alpha),
+                    _ => return Err(corrupt(&title, &format!("`{name}` is no single number"))),
+                },
             }
         }
         if modules.is_empty() {
@@ -120,7 +123,8 @@ impl Lora {
         };
         let rank = down.shape.first().copied().unwrap_or(0);
         let rows = up.shape.first().copied().unwrap_or(0);
-        if rank == 0 || rows == 0 || rows % parts != 0 || up.count() != (rows * rank) as u64 {
+        let fits = rows.checked_mul(rank).is_some_and(|count| count as u64 == up.count());
+        if rank == 0 || rows == 0 || rows % parts != 0 || !fits || down.count() == 0 {
             let (up, down) = (&up.shape, &down.shape);
             return Err(corrupt(
                 &self.title,
@@ -142,7 +146,7 @@ impl Lora {
     fn check_shape(&self, name: &str, tensor: Option<&Tensor>, adapter: &Adapter) -> Result<()> {
         let tensor = tensor.expect("the place was found among the weights");
         let rows = tensor.shape[0];
-        let columns: u64 = tensor.count() / rows as u64;
+        let columns: u64 = tensor.count() / rows.max(1) as u64;
         let taken = adapter.down.count() / adapter.down.shape[0] as u64;
         if adapter.up.shape[0] == rows && taken == columns {
             return Ok(());

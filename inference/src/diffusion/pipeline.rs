@@ -15,18 +15,18 @@ mod tiles;
 
 use super::checkpoint::Checkpoint;
 use super::noise::Generator;
-use super::sampler::{Solver, decimal};
+use super::sampler::Solver;
 use super::schedule::TimestepSpacing;
 use super::tokenizer::Tokenizer;
 use crate::network::{Array, Processor};
-use denoise::Steering;
+use denoise::{Denoise, Steering};
 use networks::Networks;
 use reelsmith_graph::Target;
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, TextToImage};
 use reelsmith_inference_core::{
     Control, ErrorKind, Footprint, InferenceError, ModelId, Progress, Result, Verdict,
 };
-use start::Start;
+use start::{Given, Start};
 use std::path::{Path, PathBuf};
 use text::Conditioning;
 
@@ -73,6 +73,15 @@ impl Sdxl {
             }
         };
         let networks = Networks::new(config.locate, config.target, config.processor);
+        networks.prove(&checkpoint)?;
+        let words = tokenizers.each_ref().map(|tokenizer| tokenizer.size() as usize);
+        let rows = checkpoint.text.each_ref().map(|text| text.config.vocab_size);
+        if words.iter().zip(rows).any(|(words, rows)| *words > rows) {
+            let message = format!(
+                "the tokeniser has {words:?} words and the text encoders {rows:?}: they do not belong together"
+            );
+            return Err(InferenceError::new(ErrorKind::ModelCorrupt, message));
+        }
         Ok(Self { checkpoint, tokenizers, networks })
     }
 
@@ -91,42 +100,45 @@ impl Sdxl {
         &mut self,
         request: &ImageRequest,
         seed: u64,
-        conditioning: &Conditioning,
+        (conditioning, given): (&Conditioning, Option<&Given<'_>>),
+        solver: &mut Solver,
         steps: &mut Steps<'_>,
     ) -> Result<Array> {
         let mut generator = Generator::new(seed);
-        let strength = request.start.as_ref().map_or(1.0, |start| start.strength);
-        let mut solver = Solver::new(request.sampler, &self.checkpoint.schedule, request.steps, strength)?;
-        let start = Start::of(request, &self.checkpoint, &mut self.networks, &solver, &mut generator, steps)?;
-        let steering = Steering::of(request, solver.timesteps().len());
-        let latents = denoise::run(
+        let start = Start::of(request, given, &self.checkpoint, solver, &mut generator);
+        let steering = Steering::of(request, solver.timesteps().len(), conditioning.batch());
+        let denoise = Denoise {
             request,
-            &self.checkpoint,
-            &mut self.networks,
-            (&mut solver, start, &steering),
+            checkpoint: &self.checkpoint,
+            networks: &mut self.networks,
             conditioning,
-            &mut generator,
-            steps,
-        )?;
+            steering: &steering,
+        };
+        let latents = denoise.run(start, solver, &mut generator, steps)?;
         autoencoder::decode(&self.checkpoint, &mut self.networks, latents, steps)
     }
 }
 
 impl TextToImage for Sdxl {
     fn footprint(&self, request: &ImageRequest) -> Footprint {
-        memory::footprint(&self.checkpoint, request, self.networks.target())
+        memory::footprint(&self.checkpoint, request, &self.networks)
     }
 
     fn generate(&mut self, request: &ImageRequest, control: &dyn Control) -> Result<Generated> {
         check::check(request, &self.checkpoint)?;
-        let mut steps = Steps::new(control, request);
+        let strength = request.start.as_ref().map_or(1.0, |start| start.strength);
+        let mut solver = Solver::new(request.sampler, &self.checkpoint.schedule, request.steps, strength)?;
+        let mut steps = Steps::new(control, request, solver.timesteps().len());
         steps.next()?;
         self.networks.select(&self.checkpoint, request)?;
-        let conditioning = Conditioning::of(request, &self.checkpoint, &self.tokenizers, &mut self.networks)?;
+        let conditioning =
+            Conditioning::of(request, &self.checkpoint, &self.tokenizers, &mut self.networks, &steps)?;
+        let given = Given::of(request, &self.checkpoint, &mut self.networks, &steps)?;
         let seeds: Vec<u64> = (0..u64::from(request.count)).map(|n| request.seed.wrapping_add(n)).collect();
         let mut images = Vec::with_capacity(seeds.len());
         for seed in &seeds {
-            let picture = self.paint(request, *seed, &conditioning, &mut steps)?;
+            let what = (&conditioning, given.as_ref());
+            let picture = self.paint(request, *seed, what, &mut solver, &mut steps)?;
             images.push(pixels::image(&picture)?);
         }
         Ok(Generated { images, seeds })
@@ -142,10 +154,8 @@ struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    fn new(control: &'a dyn Control, request: &ImageRequest) -> Self {
-        let strength = request.start.as_ref().map_or(1.0, |start| start.strength);
-        let each = (f64::from(request.steps) * decimal(strength)).floor().max(1.0) as u64;
-        let total = each * u64::from(request.count);
+    fn new(control: &'a dyn Control, request: &ImageRequest, each: usize) -> Self {
+        let total = each as u64 * u64::from(request.count);
         Self { control, done: 0, total, preview_every: request.preview_every.into() }
     }
 

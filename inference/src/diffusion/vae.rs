@@ -3,7 +3,7 @@
 //! `models/autoencoders/{autoencoder_kl,vae}.py`).
 
 use super::blocks::{Resnet, Tokens};
-use super::config::{parse, unusable};
+use super::config::{EXTENTS, fixed, parse, unusable, within};
 use reelsmith_graph::nn::{Conv, GroupNorm, attention, conv2d, group_norm, linear};
 use reelsmith_graph::{Dim, Element, Graph, Layer, Model, Target, Value, Weights};
 use reelsmith_inference_core::Result;
@@ -58,6 +58,13 @@ impl VaeConfig {
     /// `ModelCorrupt` naming the key that is missing or wrong.
     pub fn parse(json: &str, title: &str) -> Result<Self> {
         let config: Self = parse(json, title)?;
+        // Other families shift their latents too.
+        fixed(
+            json,
+            title,
+            &[("latents_mean", "null"), ("latents_std", "null"), ("shift_factor", "0"), ("act_fn", "silu")],
+        )?;
+        config.bounded().map_err(|why| unusable(title, &why))?;
         let groups = config.norm_num_groups;
         let fits = |channels: &usize| *channels > 0 && groups > 0 && channels.is_multiple_of(groups);
         let good = !config.block_out_channels.is_empty()
@@ -67,6 +74,18 @@ impl VaeConfig {
             Ok(config)
         } else {
             Err(unusable(title, "`block_out_channels` are not `norm_num_groups` groups"))
+        }
+    }
+
+    fn bounded(&self) -> std::result::Result<(), String> {
+        within("latent_channels", self.latent_channels, EXTENTS)?;
+        within("block_out_channels", self.block_out_channels.len(), 1..=6)?;
+        within("layers_per_block", self.layers_per_block, 1..=16)?;
+        let channels = &self.block_out_channels;
+        channels.iter().try_for_each(|channels| within("block_out_channels", *channels, EXTENTS))?;
+        match self.scaling_factor.is_finite() && self.scaling_factor > 0.0 {
+            true => Ok(()),
+            false => Err(format!("`scaling_factor` is {}", self.scaling_factor)),
         }
     }
 

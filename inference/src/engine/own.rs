@@ -2,12 +2,10 @@
 
 use crate::diffusion::checkpoint::Checkpoint;
 use crate::esrgan;
-use reelsmith_graph::Weights;
+use reelsmith_graph::{Target, Weights};
 use reelsmith_inference_core::{ErrorKind, Footprint, InferenceError, Result};
 use std::path::Path;
 
-/// Numbers take four bytes on a CPU, whatever they take in the file.
-const COMPUTED: u64 = 4;
 /// What a run takes beside the weights until a request tells more: 1024x1024 with guidance.
 const PEAK: u64 = 5_100_000_000;
 
@@ -44,7 +42,7 @@ impl OwnFile {
 }
 
 /// What the model at `path` takes, from its headers.
-pub(super) fn footprint(path: &Path) -> Result<Footprint> {
+pub(super) fn footprint(path: &Path, target: Target) -> Result<Footprint> {
     match OwnFile::recognise(path)? {
         OwnFile::Upscaler => esrgan::footprint(path),
         OwnFile::Sdxl => {
@@ -52,7 +50,10 @@ pub(super) fn footprint(path: &Path) -> Result<Footprint> {
             let [first, second] = &checkpoint.text;
             let parts = [&checkpoint.unet.weights, &checkpoint.vae.weights, &first.weights, &second.weights];
             let count = |weights: &&Weights| weights.iter().map(|(_, tensor)| tensor.count()).sum::<u64>();
-            Ok(Footprint { weights: parts.iter().map(count).sum::<u64>() * COMPUTED, peak_activation: PEAK })
+            Ok(Footprint {
+                weights: parts.iter().map(count).sum::<u64>() * target.compute.bytes(),
+                peak_activation: PEAK,
+            })
         }
     }
 }

@@ -50,7 +50,7 @@ impl Acoustic {
             .commit_from_memory(&model)
             .map_err(|error| explain(error, corrupt))?;
         match lacking(&session) {
-            None => Ok(Self { session, last: last_run().map_err(failed)? }),
+            None => Ok(Self { session, last: last_run(threads.into()).map_err(failed)? }),
             Some(name) => Err(corrupt().with_source(format!("it has no `{name}`"))),
         }
     }

@@ -85,6 +85,9 @@ impl Kernel for GroupNormKernel {
 fn numbers(value: ValueRef<'_>) -> ort::Result<Vec<f32>> {
     let tensor = value.downcast::<TensorValueType<f32>>()?;
     let count = tensor.shape().num_elements();
+    if count == 0 {
+        return Ok(Vec::new());
+    }
     let bytes = tensor.data_ptr().cast::<u8>();
     // SAFETY: the tensor has `count` numbers of four bytes each, and is not written while it is an input.
     let bytes = unsafe { std::slice::from_raw_parts(bytes, count * 4) };

@@ -28,6 +28,10 @@ pub(super) fn read(path: &Path) -> Result<Contents> {
     if absolute.to_str().is_none() {
         return Err(corrupt(format!("{}: the path is not UTF-8; move the file", path.display())));
     }
+    // Opening a pipe would wait for whoever writes into it.
+    if !path.metadata().map_err(failed)?.is_file() {
+        return Err(not_safetensors(path, "it is no regular file"));
+    }
     let mut file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let header = header(&mut file, length).map_err(|error| match error.kind() {
@@ -92,7 +96,11 @@ fn element(dtype: Dtype) -> std::result::Result<Option<Element>, String> {
         Dtype::F32 => Ok(Some(Element::F32)),
         Dtype::F16 => Ok(Some(Element::F16)),
         Dtype::BF16 => Ok(Some(Element::Bf16)),
-        Dtype::F64 | Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::BOOL => Ok(None),
+        Dtype::F64 => Ok(Some(Element::F64)),
+        Dtype::I64 => Ok(Some(Element::I64)),
+        Dtype::I32 => Ok(Some(Element::I32)),
+        Dtype::I8 | Dtype::U8 | Dtype::BOOL => Ok(Some(Element::Byte)),
+        Dtype::I16 => Ok(None),
         other => Err(format!("{other:?}")),
     }
 }

@@ -145,6 +145,10 @@ fn read(path: &Path) -> Result<String> {
         };
         InferenceError::new(kind, format!("{} cannot be read", path.display())).with_source(error)
     };
+    let is_file = path.metadata().map_err(failed)?.is_file();
+    if !is_file {
+        return Err(corrupt(format!("{} is no regular file", path.display())));
+    }
     let mut text = String::new();
     let length = File::open(path)
         .and_then(|file| file.take(MOST_JSON + 1).read_to_string(&mut text))

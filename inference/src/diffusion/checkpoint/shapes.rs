@@ -71,7 +71,7 @@ pub(super) fn vae(weights: &Weights) -> Result<VaeConfig> {
         ..VaeConfig::sdxl()
     };
     let uneven = |channels: &usize| !channels.is_multiple_of(config.norm_num_groups);
-    match levels == 0 || config.block_out_channels.iter().any(uneven) {
+    match !(1..=6).contains(&levels) || config.block_out_channels.iter().any(uneven) {
         true => Err(corrupt(format!("{}: its blocks are not those of an autoencoder", weights.title))),
         false => Ok(config),
     }
@@ -83,7 +83,7 @@ pub(super) fn clip(weights: &Weights, hidden_act: &str) -> Result<ClipConfig> {
     let hidden_size = extent(weights, words, 1)?;
     let projection =
         weights.get("text_projection.transposed").and_then(|tensor| tensor.shape.get(1).copied());
-    Ok(ClipConfig {
+    let config = ClipConfig {
         hidden_size,
         intermediate_size: extent(weights, "text_model.encoder.layers.0.mlp.fc1.weight", 0)?,
         num_hidden_layers: count(weights, "text_model.encoder.layers.", ".mlp.fc1.weight"),
@@ -93,5 +93,6 @@ pub(super) fn clip(weights: &Weights, hidden_act: &str) -> Result<ClipConfig> {
         max_position_embeddings: extent(weights, "text_model.embeddings.position_embedding.weight", 0)?,
         projection_dim: projection.unwrap_or(0),
         ..ClipConfig::vit_l()
-    })
+    };
+    config.checked(&weights.title)
 }

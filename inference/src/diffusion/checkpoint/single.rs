@@ -14,13 +14,8 @@ const TEXT: &str = "conditioner.embedders.0.transformer.";
 const TEXT_2: &str = "conditioner.embedders.1.model.";
 
 /// Prefixes of what a checkpoint may hold beside its networks: copies and constants of the training.
-const BESIDE: [&str; 5] = [
-    "model_ema.",
-    "denoiser.",
-    "first_stage_model.loss.",
-    "conditioner.embedders.1.model.logit_scale",
-    "edm_",
-];
+const BESIDE: [&str; 4] =
+    ["model_ema.", "denoiser.", "first_stage_model.loss.", "conditioner.embedders.1.model.logit_scale"];
 
 /// Keys by which fine-tunes tell that they predict velocity, and that their schedule ends in pure noise.
 const VELOCITY: &str = "v_pred";
@@ -37,6 +32,10 @@ pub(super) fn open(path: &Path, without_vae: bool) -> Result<Checkpoint> {
         || !all.iter().any(|(name, _)| name.starts_with(TEXT_2))
     {
         return Err(corrupt(format!("{title} is no SDXL checkpoint: {}", family::looks_like(&all))));
+    }
+    if let Some((name, _)) = all.iter().find(|(name, _)| name.starts_with("edm_")) {
+        let why = "it was trained over EDM's noise levels, which are not supported";
+        return Err(corrupt(format!("{title}: `{name}`: {why}")));
     }
     if let Some((name, _)) = all.iter().find(|(name, _)| !known(name)) {
         return Err(corrupt(format!("{title}: `{name}` belongs to no part of an SDXL checkpoint")));

@@ -35,6 +35,10 @@ pub(super) fn check(request: &ImageRequest, checkpoint: &Checkpoint) -> Result<(
     if !(1..=MOST_COUNT).contains(&request.count) {
         return invalid(format!("{} pictures: one request makes from 1 to {MOST_COUNT}", request.count));
     }
+    let is_masked = request.start.as_ref().is_some_and(|start| start.mask.is_some());
+    if checkpoint.unet.config.in_channels != checkpoint.vae.config.latent_channels && !is_masked {
+        return invalid("this checkpoint is for inpainting: give it a picture and a mask".to_owned());
+    }
     within("guidance scale", request.guidance_scale, 0.0..=100.0)?;
     let layers = checkpoint.text.each_ref().map(|text| text.config.num_hidden_layers);
     let most = layers[0].min(layers[1]).saturating_sub(2);

@@ -1,8 +1,10 @@
 //! What a request costs in bytes, before it runs.
 
 use super::autoencoder::TILING;
+use super::check::check;
+use super::networks::Networks;
 use crate::diffusion::checkpoint::Checkpoint;
-use reelsmith_graph::{Element, Target, Weights};
+use reelsmith_graph::{Element, Weights};
 use reelsmith_inference_core::Footprint;
 use reelsmith_inference_core::image::ImageRequest;
 
@@ -14,20 +16,31 @@ const DECODER_ARRAYS: u64 = 9;
 /// ONNX Runtime's own, with its threads' scratch.
 const RUNTIME: u64 = 200 << 20;
 
-pub(super) fn footprint(checkpoint: &Checkpoint, request: &ImageRequest, target: Target) -> Footprint {
+/// What `request` takes; of one that would be refused, only the weights.
+pub(super) fn footprint(checkpoint: &Checkpoint, request: &ImageRequest, networks: &Networks) -> Footprint {
+    let target = networks.target();
     let parts = [&checkpoint.unet.weights, &checkpoint.text[0].weights, &checkpoint.text[1].weights];
     let computed = |weights: &Weights, element: Element| {
         weights.iter().map(|(_, tensor)| tensor.count() * element.bytes()).sum::<u64>()
     };
-    let networks: u64 = parts.iter().map(|weights| computed(weights, target.compute)).sum();
-    let vae = computed(&checkpoint.vae.weights, Element::F32);
+    let own: u64 = parts.iter().map(|weights| computed(weights, target.compute)).sum();
+    let weights = own + computed(&checkpoint.vae.weights, Element::F32);
+    if check(request, checkpoint).is_err() {
+        return Footprint { weights, peak_activation: 0 };
+    }
     let factor = checkpoint.vae.config.factor() as u64;
-    let latents = (u64::from(request.width) / factor) * (u64::from(request.height) / factor);
+    let pixels = u64::from(request.width) * u64::from(request.height);
+    let latents = pixels / (factor * factor);
     let batch = if request.guidance_scale > 1.0 { 2 } else { 1 };
     let first = checkpoint.unet.config.blocks[0].channels as u64;
     let unet = latents * batch * first * UNET_ARRAYS * target.compute.bytes();
+    // A ControlNet is about half of a UNet, in numbers and in what its run takes.
+    let controls = request.controls.len() as u64;
+    let steered = unet + controls * (unet / 2 + computed(&checkpoint.unet.weights, target.compute) / 2);
     let tile = (TILING.side * TILING.side) as u64;
     let finest = checkpoint.vae.config.block_out_channels.first().copied().unwrap_or(0) as u64;
-    let decoder = latents.min(tile) * factor * factor * finest * DECODER_ARRAYS * 4;
-    Footprint { weights: networks + vae, peak_activation: unet.max(decoder) + RUNTIME }
+    let autoencoder = latents.min(tile) * factor * factor * finest * DECODER_ARRAYS * 4;
+    // The pictures themselves, and twice as floats the one that is being put together.
+    let pictures = pixels * 3 * (u64::from(request.count) + 8);
+    Footprint { weights, peak_activation: steered.max(autoencoder) + pictures + RUNTIME }
 }

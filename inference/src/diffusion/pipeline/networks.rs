@@ -3,15 +3,17 @@
 use crate::diffusion::checkpoint::Checkpoint;
 use crate::diffusion::checkpoint::controlnet as open_controlnet;
 use crate::diffusion::clip::text_encoder;
+use crate::diffusion::config::UnetConfig;
 use crate::diffusion::controlnet::controlnet;
 use crate::diffusion::lora::Lora;
 use crate::diffusion::pipeline::Locate;
 use crate::diffusion::unet::unet;
 use crate::diffusion::vae::{decoder, encoder};
 use crate::network::{Network, Processor};
+use reelsmith_graph::weights::Seen;
 use reelsmith_graph::{Element, Target};
 use reelsmith_inference_core::image::{ImageRequest, LoraUse};
-use reelsmith_inference_core::{ModelId, Result};
+use reelsmith_inference_core::{ErrorKind, InferenceError, ModelId, Result};
 use std::collections::HashMap;
 
 /// Networks by what they do.
@@ -19,8 +21,8 @@ pub(super) struct Networks {
     locate: Locate,
     target: Target,
     processor: Processor,
-    /// What has been applied to `adapted`.
-    loras: Vec<LoraUse>,
+    /// What has been applied to `adapted`, and what its files were like.
+    loras: Vec<(LoraUse, Seen)>,
     /// The checkpoint with the LoRAs of the last request, where it had any.
     adapted: Option<Checkpoint>,
     text: [Option<Network>; 2],
@@ -53,14 +55,16 @@ impl Networks {
 
     /// Settles which LoRAs take part, and lets go of networks that the request does not use.
     pub(super) fn select(&mut self, checkpoint: &Checkpoint, request: &ImageRequest) -> Result<()> {
-        if self.loras != request.loras {
+        let wanted = request.loras.iter().map(|lora| Ok((lora.clone(), self.look(&lora.model)?)));
+        let wanted = wanted.collect::<Result<Vec<_>>>()?;
+        if self.loras != wanted {
             let mut adapted = checkpoint.clone();
-            for wanted in &request.loras {
-                Lora::open(&(self.locate)(&wanted.model)?)?.apply(&mut adapted, wanted.weight)?;
+            for (lora, _) in &wanted {
+                Lora::open(&(self.locate)(&lora.model)?)?.apply(&mut adapted, lora.weight)?;
             }
             (self.unet, self.text) = (None, [None, None]);
             self.adapted = (!request.loras.is_empty()).then_some(adapted);
-            self.loras.clone_from(&request.loras);
+            self.loras = wanted;
         }
         let steered = !request.controls.is_empty();
         if self.unet.as_ref().is_some_and(|(takes, _)| *takes != steered) {
@@ -70,10 +74,33 @@ impl Networks {
         Ok(())
     }
 
+    /// What the file of a LoRA or a ControlNet is like now.
+    fn look(&self, model: &ModelId) -> Result<Seen> {
+        let path = (self.locate)(model)?;
+        Seen::of(&path).map_err(|error| {
+            let message = format!("{} cannot be looked at", path.display());
+            InferenceError::new(ErrorKind::ModelMissing, message).with_source(error)
+        })
+    }
+
+    /// Writes every network of the checkpoint and lets go of it again: whatever a configuration claims is held
+    /// against the tensors before anything is taken for it, and no tensor may be left over.
+    pub(super) fn prove(&self, checkpoint: &Checkpoint) -> Result<()> {
+        for part in &checkpoint.text {
+            text_encoder(&part.config, &part.weights, self.target)?;
+        }
+        unet(&checkpoint.unet.config, &checkpoint.unet.weights, self.target, false)?;
+        let vae = &checkpoint.vae;
+        encoder(&vae.config, &vae.weights, self.target)?;
+        decoder(&vae.config, &vae.weights, self.target)?;
+        vae.weights.all_used()
+    }
+
     /// The text encoder `n`.
     pub(super) fn text(&mut self, checkpoint: &Checkpoint, n: usize) -> Result<&mut Network> {
         let part = &self.adapted.as_ref().unwrap_or(checkpoint).text[n];
         started(&mut self.text[n], || {
+            part.weights.unchanged()?;
             Network::open(
                 "text encoder",
                 &text_encoder(&part.config, &part.weights, self.target)?,
@@ -86,6 +113,7 @@ impl Networks {
     pub(super) fn unet(&mut self, checkpoint: &Checkpoint, steered: bool) -> Result<&mut Network> {
         let part = &self.adapted.as_ref().unwrap_or(checkpoint).unet;
         let (_, network) = started(&mut self.unet, || {
+            part.weights.unchanged()?;
             let model = unet(&part.config, &part.weights, self.target, steered)?;
             Ok((steered, Network::open_in_place("UNet", &model, self.processor)?))
         })?;
@@ -95,10 +123,8 @@ impl Networks {
     pub(super) fn decoder(&mut self, checkpoint: &Checkpoint) -> Result<&mut Network> {
         let (part, target) = (&checkpoint.vae, self.vae_target(checkpoint));
         started(&mut self.decoder, || {
-            // Both halves are written, so that a tensor that belongs to neither is found.
-            encoder(&part.config, &part.weights, target)?;
+            part.weights.unchanged()?;
             let model = decoder(&part.config, &part.weights, target)?;
-            part.weights.all_used()?;
             Network::open("autoencoder", &model, self.processor)
         })
     }
@@ -106,6 +132,7 @@ impl Networks {
     pub(super) fn encoder(&mut self, checkpoint: &Checkpoint) -> Result<&mut Network> {
         let (part, target) = (&checkpoint.vae, self.vae_target(checkpoint));
         started(&mut self.encoder, || {
+            part.weights.unchanged()?;
             Network::open("autoencoder", &encoder(&part.config, &part.weights, target)?, self.processor)
         })
     }
@@ -119,15 +146,27 @@ impl Networks {
     }
 
     /// The ControlNet `model`.
-    pub(super) fn control(&mut self, model: &ModelId) -> Result<&mut Network> {
+    pub(super) fn control(&mut self, checkpoint: &Checkpoint, model: &ModelId) -> Result<&mut Network> {
         if !self.controls.contains_key(model) {
             let part = open_controlnet(&(self.locate)(model)?)?;
             let graph = controlnet(&part.config, &part.weights, self.target)?;
+            fits(&part.config.unet, &checkpoint.unet.config, &part.weights.title)?;
             self.controls
                 .insert(model.clone(), Network::open_in_place("ControlNet", &graph, self.processor)?);
         }
         Ok(self.controls.get_mut(model).expect("it was put there"))
     }
+}
+
+/// A ControlNet steers only a UNet whose way down is like its own.
+fn fits(control: &UnetConfig, unet: &UnetConfig, title: &str) -> Result<()> {
+    let shape = |config: &UnetConfig| (config.skips(), config.text_width, config.projection);
+    let message = match (shape(control) == shape(unet), control.in_channels == unet.in_channels) {
+        (true, true) => return Ok(()),
+        (true, false) => "it takes no mask, which this checkpoint for inpainting has; use one that is not",
+        (false, _) => "it is for another base model: its layers are not those of the UNet",
+    };
+    Err(InferenceError::new(ErrorKind::ModelCorrupt, format!("{title}: {message}")))
 }
 
 fn started<T>(place: &mut Option<T>, start: impl FnOnce() -> Result<T>) -> Result<&mut T> {

@@ -29,57 +29,82 @@ pub(super) struct Kept {
     pub(super) mask: Vec<f32>,
 }
 
+/// What a request gives to start from, encoded once for all its pictures.
+pub(super) struct Given<'a> {
+    start: &'a StartImage,
+    /// What the encoder tells of the picture; not for a UNet made for inpainting at full strength.
+    picture: Option<Array>,
+    /// The same of the picture without what is painted anew, and the mask at the latents' size.
+    masked: Option<(Array, Vec<f32>)>,
+}
+
+impl<'a> Given<'a> {
+    pub(super) fn of(
+        request: &'a ImageRequest,
+        checkpoint: &Checkpoint,
+        networks: &mut Networks,
+        steps: &Steps<'_>,
+    ) -> Result<Option<Self>> {
+        let Some(start) = &request.start else { return Ok(None) };
+        let mut encode = |picture: &Array| autoencoder::encode(checkpoint, networks, picture, steps);
+        // Of inpainting alone, diffusers starts from pure noise at full strength.
+        let from_noise = start.mask.is_some() && made_for_it(checkpoint) && start.strength >= 1.0;
+        let picture = if from_noise { None } else { Some(encode(&pixels::array(&start.image))?) };
+        let masked = match &start.mask {
+            Some(mask) => {
+                let moments = encode(&without(start, mask))?;
+                Some((moments, pixels::mask(mask, checkpoint.vae.config.factor())))
+            }
+            None => None,
+        };
+        Ok(Some(Self { start, picture, masked }))
+    }
+}
+
+/// Whether the UNet takes mask and masked picture beside the sample.
+fn made_for_it(checkpoint: &Checkpoint) -> bool {
+    checkpoint.unet.config.in_channels != checkpoint.vae.config.latent_channels
+}
+
 impl Start {
     /// Draws of `generator` are made in diffusers' order: the picture's latents, the noise, the masked picture's.
     pub(super) fn of(
         request: &ImageRequest,
+        given: Option<&Given<'_>>,
         checkpoint: &Checkpoint,
-        networks: &mut Networks,
         solver: &Solver,
         generator: &mut Generator,
-        steps: &Steps<'_>,
-    ) -> Result<Self> {
+    ) -> Self {
         let vae = &checkpoint.vae.config;
         let side = |extent: u32| extent as usize / vae.factor();
         let shape = [1, vae.latent_channels, side(request.height), side(request.width)];
-        let count = shape.iter().product();
-        let Some(start) = &request.start else {
-            let scale = solver.init_noise_sigma();
-            let noise = generator.randn(request.noise, count);
-            let latents = Array::new(&shape, noise.iter().map(|number| number * scale).collect());
-            return Ok(Self { latents, kept: None, beside: None });
-        };
-        let made_for_it = checkpoint.unet.config.in_channels != vae.latent_channels;
-        let Some(mask) = &start.mask else {
-            let original =
-                encode(checkpoint, networks, &pixels::array(&start.image), request, generator, steps)?;
-            let noise = generator.randn(request.noise, count);
-            let latents = Array::new(&shape, solver.add_noise(0, &original, &noise));
-            return Ok(Self { latents, kept: None, beside: None });
-        };
-        // Of inpainting alone, diffusers starts from pure noise at full strength.
-        let is_full = start.strength >= 1.0;
-        let original = match made_for_it && is_full {
-            true => None,
-            false => {
-                Some(encode(checkpoint, networks, &pixels::array(&start.image), request, generator, steps)?)
-            }
-        };
-        let noise = generator.randn(request.noise, count);
+        let mut draw = |count| generator.randn(request.noise, count);
+        let drawn = |moments: &Array, noise: Vec<f32>| latents(moments, &noise, vae.scaling_factor);
+        let count: usize = shape.iter().product();
+        let original =
+            given.and_then(|given| given.picture.as_ref()).map(|moments| drawn(moments, draw(count)));
+        let noise = draw(count);
+        let is_full = given.is_none_or(|given| given.masked.is_some() && given.start.strength >= 1.0);
         let first = match &original {
             Some(original) if !is_full => solver.add_noise(0, original, &noise),
             _ => noise.iter().map(|number| number * solver.init_noise_sigma()).collect(),
         };
-        let masked = encode(checkpoint, networks, &without(start, mask), request, generator, steps)?;
-        let mask = pixels::mask(mask, vae.factor());
         let latents = Array::new(&shape, first);
-        if made_for_it {
-            let beside = [mask, masked].concat();
-            let beside = Array::new(&[1, 1 + shape[1], shape[2], shape[3]], beside);
-            return Ok(Self { latents, kept: None, beside: Some(beside) });
+        let Some((moments, mask)) = given.and_then(|given| given.masked.as_ref()) else {
+            return Self { latents, kept: None, beside: None };
+        };
+        let masked = drawn(moments, draw(count));
+        match original.filter(|_| !made_for_it(checkpoint)) {
+            Some(original) => {
+                let kept = Kept { original, noise, mask: mask.clone() };
+                Self { latents, kept: Some(kept), beside: None }
+            }
+            None => {
+                let beside =
+                    Array::new(&[1, 1 + shape[1], shape[2], shape[3]], [&mask[..], &masked].concat());
+                Self { latents, kept: None, beside: Some(beside) }
+            }
         }
-        let original = original.expect("it is encoded for a UNet that was not made for inpainting");
-        Ok(Self { latents, kept: Some(Kept { original, noise, mask }), beside: None })
     }
 }
 
@@ -112,21 +137,11 @@ fn without(start: &StartImage, mask: &Image) -> Array {
     picture
 }
 
-/// Latents drawn from what the encoder tells of the picture, scaled.
-fn encode(
-    checkpoint: &Checkpoint,
-    networks: &mut Networks,
-    picture: &Array,
-    request: &ImageRequest,
-    generator: &mut Generator,
-    steps: &Steps<'_>,
-) -> Result<Vec<f32>> {
-    let moments = autoencoder::encode(checkpoint, networks, picture, steps)?;
+/// Latents drawn from what the encoder tells of a picture, scaled.
+fn latents(moments: &Array, noise: &[f32], scale: f32) -> Vec<f32> {
     let (means, variances) = moments.data.split_at(moments.data.len() / 2);
-    let noise = generator.randn(request.noise, means.len());
-    let scale = checkpoint.vae.config.scaling_factor;
     // Bounds of diffusers' `DiagonalGaussianDistribution`.
     let spread = |logarithm: &f32| (0.5 * logarithm.clamp(-30.0, 20.0)).exp();
-    let sample = means.iter().zip(variances).zip(&noise);
-    Ok(sample.map(|((mean, variance), noise)| (mean + spread(variance) * noise) * scale).collect())
+    let sample = means.iter().zip(variances).zip(noise);
+    sample.map(|((mean, variance), noise)| (mean + spread(variance) * noise) * scale).collect()
 }

@@ -1,10 +1,11 @@
 //! Prompts to what the UNet is told: tokens of both encoders side by side, pooled text, and sizes.
 
+use super::Steps;
 use super::networks::Networks;
 use crate::diffusion::checkpoint::Checkpoint;
 use crate::diffusion::clip::{self, hidden};
 use crate::diffusion::condition::sinusoids;
-use crate::diffusion::prompt::{CHUNK_TOKENS, Chunk, TokenPair, tokenise_pair, weigh};
+use crate::diffusion::prompt::{CHUNK_TOKENS, Chunk, tokenise, tokenise_pair, weigh};
 use crate::diffusion::tokenizer::Tokenizer;
 use crate::network::{Array, Feed};
 use reelsmith_inference_core::Result;
@@ -32,15 +33,23 @@ impl Conditioning {
         checkpoint: &Checkpoint,
         tokenizers: &[Tokenizer; 2],
         networks: &mut Networks,
+        steps: &Steps<'_>,
     ) -> Result<Self> {
-        let pair = tokenise_pair(&request.prompt, &request.negative_prompt, tokenizers.each_ref())?;
-        let TokenPair { positive, negative } = pair;
+        let is_guided = request.guidance_scale > 1.0;
+        let (positive, negative) = match is_guided {
+            true => {
+                let pair = tokenise_pair(&request.prompt, &request.negative_prompt, tokenizers.each_ref())?;
+                (pair.positive, Some(pair.negative))
+            }
+            false => (tokenise(&request.prompt, tokenizers.each_ref())?, None),
+        };
         let empty = tokenizers.each_ref().map(Chunk::empty);
-        let mut encode =
-            |chunks: &[Vec<Chunk>; 2], skip: usize| encoded(checkpoint, networks, chunks, &empty, skip);
+        let mut encode = |chunks: &[Vec<Chunk>; 2], skip: usize| {
+            encoded(checkpoint, networks, (chunks, &empty), skip, steps)
+        };
         let positive = encode(&positive, request.clip_skip as usize)?;
         let mut all = Vec::new();
-        if request.guidance_scale > 1.0 {
+        if let Some(negative) = negative {
             let nothing = request.negative_prompt.is_empty() && checkpoint.zeros_for_empty;
             all.push(match nothing {
                 true => Encoded {
@@ -79,13 +88,14 @@ fn sizes(request: &ImageRequest, width: usize) -> Vec<f32> {
 fn encoded(
     checkpoint: &Checkpoint,
     networks: &mut Networks,
-    chunks: &[Vec<Chunk>; 2],
-    empty: &[Chunk; 2],
+    (chunks, empty): (&[Vec<Chunk>; 2], &[Chunk; 2]),
     skip: usize,
+    steps: &Steps<'_>,
 ) -> Result<Encoded> {
     let mut sides = Vec::with_capacity(2);
     let mut pooled = Vec::new();
     for (n, chunks) in chunks.iter().enumerate() {
+        steps.next()?;
         let (tokens, first) = one_encoder(checkpoint, networks, n, (chunks, &empty[n]), skip)?;
         sides.push((tokens, checkpoint.text[n].config.hidden_size));
         pooled = first;
@@ -126,7 +136,7 @@ fn one_encoder(
         feeds.push((clip::ENDS, Feed::Ints(&count, &ends)));
         outputs.push(clip::POOLED);
     }
-    let mut made = networks.text(checkpoint, n)?.run(&feeds, &outputs)?;
+    let mut made = networks.text(checkpoint, n)?.run_last(&feeds, &outputs)?;
     let pooled = made.get(1).map(|pooled| pooled.data[..config.projection_dim].to_vec()).unwrap_or_default();
     let mut tokens = made.swap_remove(0).data;
     let spoken = chunks.len() * CHUNK_TOKENS * config.hidden_size;
