@@ -49,6 +49,9 @@ pub enum Command {
     Make(Make),
     /// Enlarge a picture
     Upscale(images::Upscale),
+    /// Measure models on this machine
+    #[command(subcommand)]
+    Bench(Bench),
     /// Serve the HTTP API
     Serve(Serve),
     /// The models: what there is, what is here, fetching, checking, removing
@@ -104,6 +107,42 @@ pub struct Short {
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub out: PathBuf,
     /// Tell progress and result as one JSON object a line on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Latency, throughput, load time and memory of image models, as a table, JSON and a plot
+    Images(BenchImages),
+}
+
+/// `bench images`
+#[derive(Debug, Args)]
+pub struct BenchImages {
+    /// Text-to-image models and upscalers, by catalogue id or path; none means those of the settings
+    #[arg(long = "model", value_name = "MODEL")]
+    pub models: Vec<String>,
+    /// Sizes: of the picture made, or of the picture given to an upscaler
+    #[arg(long, value_delimiter = ',', default_value = "512x512,1024x1024", value_name = "WxH")]
+    pub size: Vec<values::Size>,
+    /// Pictures of one request, for text-to-image
+    #[arg(long, value_delimiter = ',', default_value = "1", value_name = "N")]
+    pub count: Vec<u32>,
+    /// Denoise steps, for text-to-image
+    #[arg(long, default_value_t = 20)]
+    pub steps: u32,
+    /// Guidance scale, for text-to-image
+    #[arg(long, default_value_t = 5.0)]
+    pub guidance: f32,
+    /// Measured runs of each, after one that warms up
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub runs: u32,
+    /// Folder that receives images.md, images.json and images.svg
+    #[arg(long, value_name = "DIR", default_value = "bench")]
+    pub out: PathBuf,
+    /// Tell the result as one JSON object on standard output
     #[arg(long)]
     pub json: bool,
 }

@@ -1,5 +1,6 @@
 //! One file per command, and the way from the command line to an exit code.
 
+mod bench;
 mod doctor;
 mod lists;
 mod make;
@@ -9,7 +10,7 @@ mod serve;
 mod slug;
 mod summary;
 
-use crate::cli::{Cli, Command, Global, Make};
+use crate::cli::{Bench, Cli, Command, Global, Make};
 use crate::config::{Config, Flags};
 use crate::exit::{Failure, Outcome};
 use crate::library::Library;
@@ -85,6 +86,7 @@ async fn dispatch(command: Command, config: Config, reporter: &mut Reporter) -> 
         Command::Make(Make::Hero(args)) => pictures::hero::run(&mut context, &args).await,
         Command::Make(Make::Thumbnail(args)) => pictures::thumbnail::run(&mut context, &args).await,
         Command::Upscale(args) => pictures::upscale::run(&mut context, &args).await,
+        Command::Bench(Bench::Images(args)) => bench::images(&mut context, &args).await,
         Command::Serve(_) => serve::serve(&mut context).await,
         Command::Models(command) => models::run(&mut context, command).await,
         Command::Doctor(args) => doctor::run(&context, args.json).await,
@@ -125,6 +127,7 @@ fn asks_json(command: &Command) -> bool {
         Command::Make(Make::Hero(args)) => args.json,
         Command::Make(Make::Thumbnail(args)) => args.json,
         Command::Upscale(args) => args.json,
+        Command::Bench(Bench::Images(args)) => args.json,
         Command::Models(Models::Pull { json, .. }) => *json,
         _ => false,
     }

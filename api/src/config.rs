@@ -92,6 +92,8 @@ pub struct Tools {
 /// The device that computes.
 #[derive(Debug, Clone, Copy)]
 pub struct Device {
+    /// Pictures are made on an NVIDIA card.
+    pub cuda: bool,
     /// Threads, 1 to 256.
     pub threads: usize,
     /// Bytes that models may take together.
@@ -360,8 +362,13 @@ fn tools(layers: &Layers, variable: &dyn Fn(&str) -> Option<String>) -> Tools {
 
 fn device(layers: &Layers) -> Result<Device, ConfigError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let half = memory::total().map_or(FALLBACK_MEMORY, |bytes| bytes / 2);
+    let cuda = layers.choice("device.kind", &[("cpu", false), ("cuda", true)])?.unwrap_or(false);
+    // Of a card some is left to the desktop and to other programs.
+    let card = || memory::card().map(|bytes| bytes / 10 * 9);
+    let half =
+        cuda.then(card).flatten().or(memory::total().map(|bytes| bytes / 2)).unwrap_or(FALLBACK_MEMORY);
     Ok(Device {
+        cuda,
         threads: layers.number("device.threads", 1..=256)?.map_or(cores.min(256), |n| n as usize),
         memory: layers.bytes("device.memory", 256 * MIB..=1024 * GIB)?.unwrap_or(half),
         queue: layers.number("device.queue", 1..=10_000)?.unwrap_or(256) as usize,

@@ -6,6 +6,7 @@ use crate::exit::{Failure, Outcome, blocking};
 use crate::library::{Library, store_failure};
 use crate::lock::{Attempt, FolderLock, Owner};
 use crate::metrics::DeviceView;
+use crate::painters::Painters;
 use reelsmith_inference::engine::LocalEngine;
 use reelsmith_inference::runtime::load_onnxruntime;
 use reelsmith_inference_core::ModelId;
@@ -82,17 +83,26 @@ async fn encoder(config: &Config, ffmpeg: Ffmpeg) -> Outcome<Encoder> {
 }
 
 impl House {
-    /// Opens everything. The models must be here.
+    /// Opens everything. The models must be here. Described scenes are painted where there are `painters`.
     ///
     /// # Errors
     /// Whatever is missing, damaged or in use, each with what to do.
-    pub async fn open(config: &Config, library: Library, owner: DataOwner) -> Outcome<Self> {
+    pub async fn open(
+        config: &Config,
+        library: Library,
+        owner: DataOwner,
+        painters: Option<Painters>,
+    ) -> Outcome<Self> {
         let ffmpeg = locate_ffmpeg(config).await?;
         let (fonts, library) = verified(library).await?;
         let jobs = SqliteStore::open(&config.jobs_db()).await.map_err(Failure::failed)?;
         let jobs: Arc<dyn Jobs> = Arc::new(jobs);
         let blobs = Blobs::open(&blob_config(config)).await.map_err(Failure::failed)?;
         let scheduler = start_device(config, &library)?;
+        let painter = match painters {
+            Some(painters) => Some(painters.painter(&library).await?),
+            None => None,
+        };
         let parts = Parts {
             jobs: jobs.clone(),
             blobs: blobs.clone(),
@@ -102,6 +112,7 @@ impl House {
             fonts,
             presets: presets(config)?,
             speaker: speaker(&library),
+            painter,
             models: library.facts(&library.for_short()),
             versions: Versions {
                 reelsmith: env!("CARGO_PKG_VERSION").to_owned(),
@@ -158,10 +169,15 @@ async fn verified(library: Library) -> Outcome<(Vec<PathBuf>, Library)> {
 pub(crate) fn start_device(config: &Config, library: &Library) -> Outcome<Scheduler> {
     let device = DeviceConfig {
         queue_capacity: config.device.queue,
-        ..DeviceConfig::new("cpu", config.device.memory)
+        ..DeviceConfig::new(if config.device.cuda { "cuda" } else { "cpu" }, config.device.memory)
     };
+    Scheduler::start(device, Box::new(engine(config, library))).map_err(Failure::usage)
+}
+
+/// The engine of the device that is configured.
+pub(crate) fn engine(config: &Config, library: &Library) -> LocalEngine {
     let engine = LocalEngine::new(library.store.clone(), config.device.threads);
-    Scheduler::start(device, Box::new(engine)).map_err(Failure::usage)
+    if config.device.cuda { engine.with_cuda(config.device.memory) } else { engine }
 }
 
 fn speaker(library: &Library) -> Speaker {

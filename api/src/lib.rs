@@ -17,6 +17,7 @@ pub mod library;
 pub mod lock;
 pub mod logging;
 pub mod metrics;
+pub mod painters;
 pub mod private;
 pub mod progress;
 pub mod publish;

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
+use reelsmith_inference::engine::OWN_REQUIRES;
 use reelsmith_inference::store::{State, Store, StoreConfig, StoreError, StoreErrorKind};
 use reelsmith_inference_core::ModelId;
 use reelsmith_inference_core::catalogue::{Capability, Catalogue, Kind, Model};
@@ -22,6 +23,8 @@ pub struct Library {
     pub store: Store,
     /// The model that speaks.
     pub voice_model: ModelId,
+    /// The engine's library.
+    runtime: ModelId,
     commercial_use: bool,
 }
 
@@ -43,6 +46,7 @@ impl Library {
         let voice_model = ModelId(config.voice_model.clone());
         let library = Self {
             store: Store::new(config.models_dir.clone(), catalogue, settings),
+            runtime: ModelId(if config.device.cuda { "onnxruntime-cuda" } else { "onnxruntime" }.into()),
             voice_model,
             commercial_use: config.commercial_use,
         };
@@ -80,19 +84,16 @@ impl Library {
 
     /// What `make short` needs: the voice model with all that it requires, and the fonts.
     pub fn for_short(&self) -> Vec<ModelId> {
-        let mut ids = self.closure(std::slice::from_ref(&self.voice_model));
+        let mut ids = self.closure(&[self.voice_model.clone(), self.runtime.clone()]);
         ids.extend(self.of_kind(Kind::Font));
         ids
     }
 
-    /// What a picture needs beside its models' own entries: the engine's library.
+    /// What pictures need: their models' own entries, and what a person's own checkpoint takes of the catalogue.
     pub fn for_pictures(&self, entries: &[ModelId]) -> Vec<ModelId> {
-        let mut ids = self.closure(entries);
-        let runtime = |id: &ModelId| self.catalogue().get(id).is_ok_and(|model| model.kind == Kind::Runtime);
-        if !ids.iter().any(runtime) {
-            ids.extend(self.for_short().into_iter().filter(runtime));
-        }
-        ids
+        let own = OWN_REQUIRES.map(ModelId::from);
+        let ids: Vec<ModelId> = entries.iter().chain(&own).chain([&self.runtime]).cloned().collect();
+        self.closure(&ids)
     }
 
     /// The fonts.
@@ -183,22 +184,14 @@ impl Library {
     /// # Errors
     /// It is missing or damaged, or the catalogue names none for this platform.
     pub fn runtime_file(&self) -> Outcome<PathBuf> {
-        for id in self.for_short() {
-            if self.catalogue().get(&id).is_ok_and(|model| model.kind == Kind::Runtime) {
-                let verified = self.store.ready(&id).map_err(store_failure)?;
-                if let Some(file) = verified.files.first() {
-                    return Ok(file.path.clone());
-                }
-            }
-        }
-        Err(Failure::failed(format!("{} names no runtime for this platform", self.voice_model)))
+        let verified = self.store.ready(&self.runtime).map_err(store_failure)?;
+        let library = verified.files.first().map(|file| file.path.clone());
+        library.ok_or_else(|| Failure::failed(format!("{} has no file for this platform", self.runtime)))
     }
 
     /// What the runtime is called, with its version.
     pub fn runtime_title(&self) -> String {
-        let needed = self.for_short();
-        let mut models = needed.iter().filter_map(|id| self.catalogue().get(id).ok());
-        models.find(|model| model.kind == Kind::Runtime).map_or_else(String::new, |model| model.title.clone())
+        self.catalogue().get(&self.runtime).map_or_else(|_| String::new(), |model| model.title.clone())
     }
 
     /// The font files, checked. Reads whole files where they changed: not for an async thread.

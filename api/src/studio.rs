@@ -35,15 +35,7 @@ impl Studio {
         teller: &Teller,
         cancel: &CancellationToken,
     ) -> Outcome<Self> {
-        let entries: Vec<ModelId> = models.iter().filter_map(|model| model.entry().cloned()).collect();
-        let needed = library.for_pictures(&entries);
-        provide(library, &needed, teller, cancel).await?;
-        let here = library.clone();
-        let ready = blocking(move || {
-            needed.iter().try_for_each(|id| here.store.ready(id).map(drop).map_err(store_failure))?;
-            load_onnxruntime(&here.runtime_file()?).map_err(Failure::failed)
-        });
-        unless(cancel, ready).await?;
+        ready(library, models, teller, cancel).await?;
         let scheduler = start_device(config, library)?;
         Ok(Self { scheduler, library: library.clone(), hashes: config.data_dir.join("hashes.json") })
     }
@@ -70,4 +62,25 @@ impl Studio {
     pub async fn close(&self) {
         self.scheduler.shutdown(Shutdown::Cancel).await;
     }
+}
+
+/// Fetches and checks what `models` and the engine need, and loads the engine's library.
+///
+/// # Errors
+/// As [`Studio::open`].
+pub async fn ready(
+    library: &Library,
+    models: &[&Weights],
+    teller: &Teller,
+    cancel: &CancellationToken,
+) -> Outcome {
+    let entries: Vec<ModelId> = models.iter().filter_map(|model| model.entry().cloned()).collect();
+    let needed = library.for_pictures(&entries);
+    provide(library, &needed, teller, cancel).await?;
+    let here = library.clone();
+    let ready = blocking(move || {
+        needed.iter().try_for_each(|id| here.store.ready(id).map(drop).map_err(store_failure))?;
+        load_onnxruntime(&here.runtime_file()?).map_err(Failure::failed)
+    });
+    unless(cancel, ready).await
 }

@@ -135,7 +135,9 @@ fn own(name: &str, flag: &str) -> Outcome<PathBuf> {
         Ok(found) if found.is_dir() && !hashes::has_weights(&path) => {
             refused("is a folder without .safetensors files; name a diffusers folder or a file")
         }
-        Ok(found) if found.is_file() && ending != "safetensors" => refused("is no .safetensors file"),
+        Ok(found) if found.is_file() && !["safetensors", "param"].contains(&ending.as_str()) => {
+            refused("is no .safetensors file (nor an upscaler's .param)")
+        }
         Ok(_) if path.to_str().is_none() => refused("has a name that is not UTF-8; rename it"),
         Ok(_) => Ok(path),
     }

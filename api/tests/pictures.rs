@@ -1,4 +1,4 @@
-//! The picture commands of the built binary, as far as they need no model for pictures.
+//! The picture commands of the built binary, as far as no text-to-image model is needed.
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -76,6 +76,60 @@ impl Ended {
 
 fn size(path: &Path) -> (u32, u32) {
     image::image_dimensions(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// An upscaler in Real-ESRGAN's form whose weights are 0, so that every pixel becomes the last bias.
+fn plain_upscaler(path: &Path) {
+    let mut layers = vec![("conv_first".to_owned(), 64, 3)];
+    for (block, conv) in (1..=3).flat_map(|block| (1..=5).map(move |conv| (block, conv))) {
+        let out = if conv < 5 { 32 } else { 64 };
+        layers.push((format!("body.0.rdb{block}.conv{conv}"), out, 64 + 32 * (conv - 1)));
+    }
+    layers.extend(["conv_body", "conv_up1", "conv_up2", "conv_hr"].map(|name| (name.to_owned(), 64, 64)));
+    layers.push(("conv_last".to_owned(), 3, 64));
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    let mut add = |name: String, shape: Vec<usize>, values: Vec<f32>| {
+        let begin = data.len();
+        data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        let entry =
+            serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [begin, data.len()] });
+        header.insert(name, entry);
+    };
+    for (name, out, inside) in layers {
+        let bias = if name == "conv_last" { vec![0.2, 0.4, 0.6] } else { vec![0.0; out] };
+        add(format!("{name}.weight"), vec![out, inside, 3, 3], vec![0.0; out * inside * 9]);
+        add(format!("{name}.bias"), vec![out], bias);
+    }
+    let header = serde_json::Value::Object(header).to_string();
+    let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat();
+    std::fs::write(path, bytes).expect("written");
+}
+
+#[test]
+fn a_picture_is_enlarged_with_its_transparency_and_says_by_what() {
+    let desk = Desk::new();
+    plain_upscaler(&desk.path("own.safetensors"));
+    let half = image::RgbaImage::from_fn(24, 16, |x, _| image::Rgba([9, 9, 9, if x < 12 { 0 } else { 255 }]));
+    half.save(desk.path("base.png")).expect("written");
+    let told = desk.run(&["upscale", "base.png", "--model", "own.safetensors", "--json"]).finished();
+    assert_eq!(told["files"][0], "base-96x64.png");
+    assert_eq!(told["recipe"]["upscaled"]["model"]["name"], "own");
+    let large = image::open(desk.path("base-96x64.png")).expect("written").into_rgba8();
+    assert_eq!(large.dimensions(), (96, 64));
+    assert_eq!(large.get_pixel(80, 32).0, [51, 102, 153, 255]);
+    assert_eq!(large.get_pixel(10, 32).0[3], 0);
+    let sized = ["upscale", "base.png", "--model", "own.safetensors", "--size", "50x40", "--out", "b.webp"];
+    assert_eq!(desk.run(&sized).code, 0);
+    assert_eq!(size(&desk.path("b.webp")), (50, 40));
+
+    desk.picture("small.png", 64, 36);
+    let hero =
+        ["make", "hero", "--picture", "small.png", "--size", "160x90", "--upscaler", "own.safetensors"];
+    let told = desk.run(&[&hero[..], &["--json"]].concat()).finished();
+    assert_eq!(told["recipe"]["upscaled"]["width"], 160);
+    assert_eq!(size(&desk.path("hero.webp")), (160, 90));
+    let image = ["make", "image", "a fox", "--model", "own.safetensors"];
+    desk.run(&image).refused(2, "is a model for upscale, not for text-to-image");
 }
 
 #[test]

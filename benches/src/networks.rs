@@ -72,6 +72,9 @@ struct Started {
 struct Answer {
     #[serde(flatten)]
     cost: Cost,
+    /// Bytes of its own memory after the run, which ONNX Runtime has not given back by then.
+    #[serde(default)]
+    memory: u64,
     started: Option<Started>,
 }
 
@@ -79,6 +82,8 @@ struct Answer {
 struct Row {
     workload: String,
     started: Option<Started>,
+    /// Bytes of our own memory after a run, at most.
+    memory: u64,
     ours: Vec<Cost>,
     peer: Vec<Cost>,
 }
@@ -131,11 +136,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let mut peer = Contender::start(
             Command::new(&args.python).arg(script).arg("run").arg(&args.networks).arg(&threads),
         )?;
-        let mut row = Row { workload: workload.clone(), started: None, ours: vec![], peer: vec![] };
+        let mut row =
+            Row { workload: workload.clone(), started: None, memory: 0, ours: vec![], peer: vec![] };
         for round in 0..=args.runs {
             let (a, b) = (ours.run(workload)?, peer.run(workload)?);
             eprintln!("round {round} {workload}: ours {:.2} s, PyTorch {:.2} s", a.cost.wall, b.cost.wall);
             row.started = row.started.or(a.started);
+            row.memory = row.memory.max(a.memory);
             // The first round warms the caches.
             if round > 0 {
                 row.ours.push(a.cost);
@@ -153,8 +160,8 @@ fn table(args: &Args, rows: &[Row]) -> String {
     let mut text = format!(
         "SDXL's networks at their true size, random weights, f32, {} threads, {} rounds in turn with PyTorch. Seconds are \
          medians; a ratio is the median of each round's own, ours by PyTorch's. {}.\n\n\
-         | network, latents | ours s | PyTorch s | wall ratio | CPU ratio | graph s | session s | weights GB | copied GB |\n\
-         |---|---|---|---|---|---|---|---|---|\n",
+         | network, latents | ours s | PyTorch s | wall ratio | CPU ratio | graph s | session s | weights GB | copied GB | at run GB |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
         args.threads,
         args.runs,
         machine(),
@@ -168,7 +175,7 @@ fn table(args: &Args, rows: &[Row]) -> String {
             row.started.unwrap_or(Started { graph: f64::NAN, session: f64::NAN, weights: 0, copied: 0 });
         let gigabytes = |bytes: u64| bytes as f64 / 1e9;
         text += &format!(
-            "| {} | {:.2} | {:.2} | **{:.2}** | **{:.2}** | {:.2} | {:.2} | {:.2} | {:.2} |\n",
+            "| {} | {:.2} | {:.2} | **{:.2}** | **{:.2}** | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} |\n",
             row.workload,
             seconds(&row.ours),
             seconds(&row.peer),
@@ -178,6 +185,7 @@ fn table(args: &Args, rows: &[Row]) -> String {
             started.session,
             gigabytes(started.weights),
             gigabytes(started.copied),
+            gigabytes(row.memory),
         );
     }
     text
@@ -204,7 +212,8 @@ pub(crate) fn run_ours(args: &OursArgs) -> Result<()> {
         let (cpu, wall) = (own_seconds(), Instant::now());
         step(network, name, &[batch, 4, height, width])?;
         let cost = Cost { cpu: own_seconds() - cpu, wall: wall.elapsed().as_secs_f64() };
-        println!("{}", serde_json::to_string(&Answer { cost, started })?);
+        let answer = Answer { cost, memory: own_memory()?, started };
+        println!("{}", serde_json::to_string(&answer)?);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod own;
 use crate::diffusion::pipeline::{Sdxl, SdxlConfig};
 use crate::esrgan::Esrgan;
 use crate::kokoro::Kokoro;
+use crate::network::Processor;
 use crate::runtime::load_onnxruntime;
 use crate::store::{Store, Verified};
 use own::OwnFile;
@@ -28,11 +29,13 @@ const OOV: &str = "oov.onnx";
 /// What a person's own checkpoint needs of the catalogue.
 pub const OWN_REQUIRES: [&str; 2] = ["clip-vocabulary", "onnxruntime"];
 
-/// Runs models with ONNX Runtime on the CPU.
+/// Runs models with ONNX Runtime on one device.
 #[derive(Debug)]
 pub struct LocalEngine {
     store: Store,
     threads: usize,
+    /// What pictures are made on; voices are small and stay on the CPU.
+    pictures: Processor,
 }
 
 /// The verified entries that a model is made of, by what they are.
@@ -43,7 +46,20 @@ struct Parts {
 impl LocalEngine {
     /// An engine that takes files from `store` and splits one run over `threads` threads (at least 1).
     pub fn new(store: Store, threads: usize) -> Self {
-        Self { store, threads: threads.max(1) }
+        let threads = threads.max(1);
+        Self { store, threads, pictures: Processor::Cpu(threads) }
+    }
+
+    /// The same with pictures made on the first NVIDIA card, of which they take at most `memory` bytes.
+    pub fn with_cuda(self, memory: u64) -> Self {
+        Self { pictures: Processor::Cuda { device: 0, memory }, ..self }
+    }
+
+    fn target(&self) -> Target {
+        match self.pictures {
+            Processor::Cpu(_) => Target::CPU,
+            Processor::Cuda { .. } => Target::CUDA,
+        }
     }
 
     fn model<'a>(&self, catalogue: &'a Catalogue, id: &ModelId) -> Result<&'a Model> {
@@ -94,8 +110,8 @@ impl LocalEngine {
             vae: vae.as_deref(),
             vocabulary: parts.only_file(Kind::Lexicon)?,
             locate: Box::new(move |id| locate(&store, id)),
-            target: Target::CPU,
-            threads: self.threads,
+            target: self.target(),
+            processor: self.pictures,
         })?;
         if family == SDXL_TURBO {
             sdxl.walk_as_turbo();
@@ -104,7 +120,7 @@ impl LocalEngine {
     }
 
     fn upscaler(&self, model: &Path) -> Result<Resident> {
-        Ok(Resident::Upscale(Box::new(Esrgan::open(model, self.threads)?)))
+        Ok(Resident::Upscale(Box::new(Esrgan::open_on(model, self.target(), self.pictures)?)))
     }
 
     /// Loads what lies at an absolute path.

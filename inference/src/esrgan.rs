@@ -16,7 +16,7 @@ mod rrdb;
 mod run;
 mod tiles;
 
-use crate::network::{Array, Network};
+use crate::network::{Array, Network, Processor};
 use memory::Costs;
 use reelsmith_graph::Target;
 use reelsmith_graph::ncnn::{self, ENLARGED, Enlarger, PICTURE};
@@ -77,8 +77,16 @@ impl Esrgan {
     /// Those of [`read`], and `ModelCorrupt` for weights that make no numbers; `RuntimeMissing` before ONNX Runtime
     /// was loaded, `OutOfMemory`, or `Engine`.
     pub fn open(model: &Path, threads: usize) -> Result<Self> {
-        let enlarger = read(model, Target::CPU)?;
-        let network = Network::open_unplanned("upscaler", &enlarger.model, threads)?;
+        Self::open_on(model, Target::CPU, threads.into())
+    }
+
+    /// The same for `target`, run by `processor`, which must be the target's device.
+    ///
+    /// # Errors
+    /// Those of [`Esrgan::open`].
+    pub fn open_on(model: &Path, target: Target, processor: Processor) -> Result<Self> {
+        let enlarger = read(model, target)?;
+        let network = Network::open_unplanned("upscaler", &enlarger.model, processor)?;
         let (overlap, costs) = (overlap(&enlarger), Costs::of(&enlarger));
         let mut loaded = Self { network, overlap, costs, budget: BUDGET };
         // What is taken first is never given back, so that the first run must be a small one.

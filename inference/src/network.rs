@@ -1,6 +1,8 @@
 //! A network in memory: a graph of [`reelsmith_graph`] that ONNX Runtime runs, numbers in and numbers out.
 
-use crate::session::{WEIGHTS_DIRECTORY, builder, builder_at, explain, last_run};
+use crate::session::{WEIGHTS_DIRECTORY, builder_at, explain, last_run};
+
+pub use crate::session::Processor;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::TensorRef;
@@ -63,13 +65,13 @@ pub struct Network {
 impl Network {
     /// Opens `model`, called `name` in errors, with its convolutions' weights copied into the order that the processor
     /// takes them fastest in: for a network that is mostly convolutions (autoencoders run in 0.85 of the time that
-    /// [`Network::open_in_place`] gives them). Its weight files must not change while this lives. A run is split over
-    /// `threads` threads.
+    /// [`Network::open_in_place`] gives them). Its weight files must not change while this lives.
     ///
     /// # Errors
     /// `RuntimeMissing` before ONNX Runtime was loaded, `OutOfMemory`, or `Engine`.
-    pub fn open(name: &'static str, model: &Model, threads: usize) -> Result<Self> {
-        Self::commit(name, model, builder(threads.max(1), &[(WEIGHTS_DIRECTORY, "/")])?)
+    pub fn open(name: &'static str, model: &Model, processor: impl Into<Processor>) -> Result<Self> {
+        let settings = [(WEIGHTS_DIRECTORY, "/")];
+        Self::commit(name, model, builder_at(GraphOptimizationLevel::All, processor.into(), &settings)?)
     }
 
     /// The same with the weights used where they lie in their files, mapped: a network of gigabytes starts in a second
@@ -77,11 +79,11 @@ impl Network {
     ///
     /// # Errors
     /// As [`Network::open`].
-    pub fn open_in_place(name: &'static str, model: &Model, threads: usize) -> Result<Self> {
+    pub fn open_in_place(name: &'static str, model: &Model, processor: impl Into<Processor>) -> Result<Self> {
         // The next level moves convolutions' weights into blocks of channels.
         let level = GraphOptimizationLevel::Level2;
         let settings = [(WEIGHTS_DIRECTORY, "/"), NO_PACKING];
-        Self::commit(name, model, builder_at(level, threads.max(1), &settings)?)
+        Self::commit(name, model, builder_at(level, processor.into(), &settings)?)
     }
 
     /// The same as [`Network::open`] for a network that takes large pictures: the engine does not plan its memory
@@ -90,8 +92,14 @@ impl Network {
     ///
     /// # Errors
     /// As [`Network::open`].
-    pub fn open_unplanned(name: &'static str, model: &Model, threads: usize) -> Result<Self> {
-        let builder = builder(threads.max(1), &[(WEIGHTS_DIRECTORY, "/")])?.with_memory_pattern(false);
+    pub fn open_unplanned(
+        name: &'static str,
+        model: &Model,
+        processor: impl Into<Processor>,
+    ) -> Result<Self> {
+        let settings = [(WEIGHTS_DIRECTORY, "/")];
+        let builder = builder_at(GraphOptimizationLevel::All, processor.into(), &settings)?;
+        let builder = builder.with_memory_pattern(false);
         let refused = |error: ort::Error<SessionBuilder>| {
             explain(error.into(), || engine("ONNX Runtime refuses a session's options".to_owned()))
         };

@@ -1,6 +1,8 @@
 //! ONNX Runtime sessions: how they are opened, and what their errors mean.
 
 use crate::operators;
+use ort::ep::cuda::ConvAlgorithmSearch;
+use ort::ep::{ArenaExtendStrategy, CUDA};
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{RunOptions, Session};
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
@@ -14,36 +16,79 @@ pub(crate) const WEIGHTS_DIRECTORY: &str = "session.model_external_initializers_
 /// (`onnxruntime_run_options_config_keys.h`); others keep it for the next.
 const GIVE_BACK: (&str, &str) = ("memory.enable_memory_arena_shrinkage", "cpu:0");
 
+/// What a network runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Processor {
+    /// The CPU, a run split over so many threads.
+    Cpu(usize),
+    /// An NVIDIA card.
+    Cuda {
+        /// Which of several, from 0.
+        device: i32,
+        /// Bytes that ONNX Runtime's arena may take of it.
+        memory: u64,
+    },
+}
+
+impl From<usize> for Processor {
+    fn from(threads: usize) -> Self {
+        Self::Cpu(threads.max(1))
+    }
+}
+
+impl Processor {
+    fn apply(self, builder: SessionBuilder) -> ort::Result<SessionBuilder> {
+        match self {
+            Self::Cpu(threads) => {
+                Ok(builder.with_intra_threads(threads)?.with_operators(operators::domain()?)?)
+            }
+            Self::Cuda { device, memory } => {
+                let provider = CUDA::default()
+                    .with_device_id(device)
+                    .with_memory_limit(usize::try_from(memory).unwrap_or(usize::MAX))
+                    .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested)
+                    // The exhaustive search tries every algorithm for every shape, minutes for a UNet.
+                    .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic);
+                Ok(builder.with_execution_providers([provider.build().error_on_failure()])?)
+            }
+        }
+    }
+}
+
 /// Options of a session on the CPU that splits a run over `threads` threads, with every optimisation.
 ///
 /// # Errors
 /// `RuntimeMissing` before ONNX Runtime was loaded, or `Engine`.
 pub(crate) fn builder(threads: usize, settings: &[(&str, &str)]) -> Result<SessionBuilder> {
-    builder_at(GraphOptimizationLevel::All, threads, settings)
+    builder_at(GraphOptimizationLevel::All, threads.into(), settings)
 }
 
-/// The same with optimisations up to `level`.
+/// The same on any processor with optimisations up to `level`.
 ///
 /// # Errors
-/// As [`builder`].
+/// As [`builder`]; `Engine` too if there is no such card, or its driver and libraries are not there.
 pub(crate) fn builder_at(
     level: GraphOptimizationLevel,
-    threads: usize,
+    processor: Processor,
     settings: &[(&str, &str)],
 ) -> Result<SessionBuilder> {
     let environment = crate::runtime::environment()?;
     let options = || -> ort::Result<SessionBuilder> {
-        let mut builder = Session::builder(&environment)?
-            .with_optimization_level(level)?
-            .with_intra_threads(threads)?
-            .with_operators(operators::domain()?)?;
+        let mut builder = processor.apply(Session::builder(&environment)?.with_optimization_level(level)?)?;
         for (key, value) in settings {
             builder = builder.with_config_entry(key, value)?;
         }
         Ok(builder)
     };
     options().map_err(|error| {
-        explain(error, || InferenceError::new(ErrorKind::Engine, "ONNX Runtime refuses a session's options"))
+        let message = match processor {
+            Processor::Cpu(_) => "ONNX Runtime refuses a session's options",
+            Processor::Cuda { .. } => {
+                "ONNX Runtime cannot use the card: it needs an NVIDIA driver, CUDA 13 and cuDNN 9 where the loader finds \
+                 them (LD_LIBRARY_PATH), and the entry onnxruntime-cuda; or set device.kind to cpu"
+            }
+        };
+        explain(error, || InferenceError::new(ErrorKind::Engine, message))
     })
 }
 

@@ -25,6 +25,6 @@ pub use error::{ErrorKind, PipelineError, Result};
 pub use events::{Event, JobEvent, Stage, StepKey};
 pub use preset::{Preset, Presets};
 pub use report::Report;
-pub use runner::{JobId, Parts, Runner, RunnerConfig, Speaker, Submitted, Versions};
+pub use runner::{JobId, Painter, Parts, Runner, RunnerConfig, Speaker, Submitted, Versions};
 pub use script::{Document, Script, ScriptError};
-pub use spec::{Files, Short, ShortOptions};
+pub use spec::{Files, PainterChoice, Short, ShortOptions};

@@ -46,6 +46,8 @@ pub(crate) async fn short(
         script.scenes.iter().map(|s| s.pause.or(script.pause).unwrap_or(timing::PAUSE)).collect();
     check_length(document, voice.speed, &pauses, max_seconds, &preset)?;
     let scenes = scenes(parts, document, files, &pauses).await?;
+    let painter = parts.painter.as_ref().filter(|_| scenes.iter().any(|scene| scene.prompt.is_some()));
+    let painted = painter.map_or(&[][..], |painter| &painter.facts);
     Ok(Short {
         version: SPEC_VERSION,
         title: title(document),
@@ -55,7 +57,8 @@ pub(crate) async fn short(
         palette,
         max_seconds,
         scenes,
-        models: parts.models.clone(),
+        models: [&parts.models[..], painted].concat(),
+        painter: painter.map(|painter| painter.choice.clone()),
         preset,
     })
 }

@@ -3,6 +3,7 @@
 //! `docs/script.md` shows one. It is made from the rows and artifacts of the job alone, so that the
 //! same job has the same report.
 
+use crate::images::Recipe;
 use crate::runner::Versions;
 use crate::spec::VoiceChoice;
 use reelsmith_media::probe::{Check, Probe};
@@ -77,10 +78,10 @@ pub struct SceneFact {
 }
 
 /// Where a scene's picture came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PictureFact {
-    /// `given` or `card`.
+    /// `given`, `model` or `card`.
     pub source: PictureMaker,
     /// Why this source.
     pub why: String,
@@ -89,6 +90,9 @@ pub struct PictureFact {
     /// What a card shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub motif: Option<String>,
+    /// How a model made it: which one, seed, prompt, sampler, steps and all else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
 }
 
 /// What makes a picture.
@@ -97,6 +101,8 @@ pub struct PictureFact {
 pub enum PictureMaker {
     /// The picture was given with the script.
     Given,
+    /// A text-to-image model.
+    Model,
     /// A designed card.
     Card,
 }
@@ -117,13 +123,13 @@ pub struct StepFact {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFact {
-    /// Name in the catalogue.
+    /// Name in the catalogue, or of a person's own file.
     pub id: String,
     /// What it is called.
     pub title: String,
-    /// What it does: `speak`, `voices`, `lexicon`, `font`, `runtime`.
+    /// What it does: `speak`, `text-to-image`, `upscale`, `voices`, `lexicon`, `font`, `runtime`.
     pub role: String,
-    /// SPDX expression.
+    /// SPDX expression; `NOASSERTION` for a person's own file.
     pub licence: String,
     /// Whether its licence allows commercial use.
     pub commercial: bool,

@@ -8,7 +8,7 @@ use crate::prepare;
 use crate::preset::Presets;
 use crate::report::ModelFact;
 use crate::script::Document;
-use crate::spec::{Files, Short, ShortOptions};
+use crate::spec::{Files, PainterChoice, Short, ShortOptions};
 use crate::workflows::short::{KIND, ShortWorkflow};
 use futures::Stream;
 use reelsmith_inference_core::ModelId;
@@ -60,6 +60,8 @@ pub struct Parts {
     pub presets: Presets,
     /// The voice model and its voices.
     pub speaker: Speaker,
+    /// What paints described scenes; none where they get designed cards.
+    pub painter: Option<Painter>,
     /// Every model, voice, lexicon, font and library that takes part in a job, for the report.
     pub models: Vec<ModelFact>,
     /// Versions for the report.
@@ -75,6 +77,19 @@ pub struct Speaker {
     pub voices: Vec<Voice>,
     /// The voice used where nobody names one.
     pub default_voice: String,
+}
+
+/// The models that make pictures.
+#[derive(Debug, Clone)]
+pub struct Painter {
+    /// The text-to-image model, as the engine knows it.
+    pub model: ModelId,
+    /// The upscaler, as the engine knows it; there is one where `choice` has one.
+    pub upscaler: Option<ModelId>,
+    /// The same by hash, and how they are asked.
+    pub choice: PainterChoice,
+    /// What a report says of them.
+    pub facts: Vec<ModelFact>,
 }
 
 /// Versions of what is not a model.

@@ -1,11 +1,13 @@
 //! The validated job: every name resolved, every file hashed and stored, nothing left to guess.
 
 use crate::error::{ErrorKind, PipelineError, Result};
+use crate::images::ModelNote;
 use crate::preset::Preset;
 use crate::report::ModelFact;
 use crate::runner::JobId;
 use crate::script::Music;
 use reelsmith_inference_core::ModelId;
+use reelsmith_inference_core::image::Sampler;
 use reelsmith_storage::Digest;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -101,6 +103,26 @@ pub struct Short {
     pub scenes: Vec<ShortScene>,
     /// Every model, voice, lexicon and font that takes part.
     pub models: Vec<ModelFact>,
+    /// What paints the described scenes; absent where none is described or no model for it is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub painter: Option<PainterChoice>,
+}
+
+/// What paints, and how. Models are named by hash, not by place: the runner that has them knows where they lie.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PainterChoice {
+    /// The text-to-image model.
+    pub model: ModelNote,
+    /// Denoise steps.
+    pub steps: u32,
+    /// How closely to follow the prompt.
+    pub guidance_scale: f32,
+    /// How noise is taken off.
+    pub sampler: Sampler,
+    /// What enlarges a picture that is smaller than the frame; without one it is only resized.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upscaler: Option<ModelNote>,
 }
 
 /// Who speaks, and how fast.

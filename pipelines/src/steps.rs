@@ -2,6 +2,7 @@
 
 pub(crate) mod captions;
 mod looks;
+mod painting;
 pub(crate) mod pictures;
 pub(crate) mod report;
 pub(crate) mod sound;

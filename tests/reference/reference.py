@@ -9,6 +9,7 @@ the true keys and structure. The Rust side of the generator is `inference/tests/
 import argparse
 import json
 import pathlib
+import re
 
 import numpy as np
 import torch
@@ -68,7 +69,10 @@ def write_case(folder: pathlib.Path, case: dict, tensors: dict):
     """Writes one case; `case` is JSON, `tensors` name → torch tensor or numpy array."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: torch.as_tensor(value).contiguous().clone() for name, value in tensors.items()}
-    (folder / "case.json").write_text(json.dumps(case, indent=1, sort_keys=True) + "\n")
+    text = json.dumps(case, indent=1, sort_keys=True)
+    # A list of numbers on one line.
+    text = re.sub(r"\[\s+[-+.eE0-9,\s]+\]", lambda numbers: re.sub(r"\s+", "", numbers[0]), text)
+    (folder / "case.json").write_text(text + "\n")
     save_file(tensors, str(folder / "expected.safetensors"))
     print(folder, sum(t.numel() * t.element_size() for t in tensors.values()), "bytes")
 

@@ -163,4 +163,5 @@ def main():
         write(arguments.out / f"tokens-{variant}", arguments.seed, pad, tokenizer, TEXTS + fresh + pairs)
 
 
-main()
+if __name__ == "__main__":
+    main()

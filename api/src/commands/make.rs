@@ -8,6 +8,7 @@ use crate::exit::{Failure, Outcome};
 use crate::house::{DataOwner, House, locate_ffmpeg, pipeline_failure, presets};
 use crate::interrupt::unless;
 use crate::library::Library;
+use crate::painters::{self, Painters};
 use crate::progress::Style;
 use crate::publish::OutputFolder;
 use crate::pulling::provide;
@@ -33,13 +34,13 @@ pub(super) async fn short(context: &mut Context, args: &Args) -> Outcome {
     let document = read_script(&args.script)?;
     let library = context.library()?;
     check_names(&document, args, &library, &presets(&context.config)?)?;
+    let painters = Painters::wanted(&context.config, &library, &document)?;
     unless(&context.cancel, locate_ffmpeg(&context.config)).await?;
     let folder = OutputFolder::claim(&args.out)?;
-    provide(&library, &library.for_short(), context.reporter.teller(), &context.cancel)
-        .await
-        .map_err(resumable)?;
+    let needed = painters::needed(&library, painters.as_ref());
+    provide(&library, &needed, context.reporter.teller(), &context.cancel).await.map_err(resumable)?;
     let owner = own_data(context).await?;
-    let opening = House::open(&context.config, library, owner);
+    let opening = House::open(&context.config, library, owner, painters);
     let house = unless(&context.cancel, opening).await.map_err(resumable)?;
     let outcome = make(context, &house, &document, args, &folder).await;
     house.shutdown().await;

@@ -5,6 +5,7 @@ use crate::connections::{self, Ended, Limits};
 use crate::exit::{Failure, Outcome};
 use crate::house::{DataOwner, House, locate_ffmpeg};
 use crate::interrupt::unless;
+use crate::painters::{self, Painters};
 use crate::pulling::provide;
 use crate::routes::router;
 use crate::state::App;
@@ -17,14 +18,16 @@ use tokio_util::sync::CancellationToken;
 pub(super) async fn serve(context: &mut Context) -> Outcome {
     let config = context.config.clone();
     let library = context.library()?;
+    let painters = Painters::configured(&config, &library)?;
     unless(&context.cancel, locate_ffmpeg(&config)).await?;
     let owner = own_data(context)?;
     // Bound before the models are looked at: a taken port is told at once.
     let listener = TcpListener::bind(config.server.listen).await.map_err(|e| {
         Failure::io(format!("listen on {}; choose another address with --listen", config.server.listen), &e)
     })?;
-    provide(&library, &library.for_short(), context.reporter.teller(), &context.cancel).await?;
-    let house = unless(&context.cancel, House::open(&config, library, owner)).await?;
+    let needed = painters::needed(&library, painters.as_ref());
+    provide(&library, &needed, context.reporter.teller(), &context.cancel).await?;
+    let house = unless(&context.cancel, House::open(&config, library, owner, painters)).await?;
     let app = App::new(house, config);
     watch::start(&app);
     announce(&listener, &app);

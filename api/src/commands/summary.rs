@@ -75,7 +75,11 @@ fn models(models: &[ModelFact]) -> Vec<String> {
 
 fn pictures(report: &Report) -> String {
     let of = |maker| report.scenes.iter().filter(|scene| scene.picture.source == maker).count();
-    let told = [(of(PictureMaker::Given), "given"), (of(PictureMaker::Card), "designed as cards")];
+    let told = [
+        (of(PictureMaker::Given), "given"),
+        (of(PictureMaker::Model), "made by a model"),
+        (of(PictureMaker::Card), "designed as cards"),
+    ];
     let told = told.into_iter().filter(|(count, _)| *count > 0).map(|(count, how)| format!("{count} {how}"));
     told.collect::<Vec<_>>().join(", ")
 }

@@ -27,7 +27,12 @@ pub const KEYS: &[Key] = &[
     key("blobs", "local", "local or s3: where finished artifacts are kept"),
     key("commercial_use", "false", "true or false: refuse models whose licence forbids commercial use"),
     key("data_dir", "$XDG_DATA_HOME/reelsmith", "jobs, artifacts and scratch files"),
-    key("device.memory", "half of the memory", "256MiB to 1024GiB: bytes that models may take together"),
+    key("device.kind", "cpu", "cpu or cuda: what makes pictures (cuda needs `models pull onnxruntime-cuda`)"),
+    key(
+        "device.memory",
+        "half of the memory, or 9/10 of the card's",
+        "256MiB to 1024GiB: bytes that models may take together",
+    ),
     key("device.queue", "256", "1 to 10000: requests that may wait for the device"),
     key(
         "device.threads",

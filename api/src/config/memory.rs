@@ -1,6 +1,7 @@
 //! How much memory this machine, or the container around us, has.
 
 use std::path::Path;
+use std::process::Command;
 
 /// Bytes of memory that this process may use: the machine's, or the container's limit where that
 /// is lower. None where the system does not tell.
@@ -11,6 +12,13 @@ pub fn total() -> Option<u64> {
         (Some(machine), Some(container)) => Some(machine.min(container)),
         (one, other) => one.or(other),
     }
+}
+
+/// Bytes of the first NVIDIA card, as its driver's `nvidia-smi` tells them. None where there is none.
+pub fn card() -> Option<u64> {
+    let query = ["--query-gpu=memory.total", "--format=csv,noheader,nounits", "--id=0"];
+    let told = Command::new("nvidia-smi").args(query).output().ok().filter(|told| told.status.success())?;
+    Some(String::from_utf8(told.stdout).ok()?.trim().parse::<u64>().ok()? << 20)
 }
 
 fn machine_bytes() -> Option<u64> {

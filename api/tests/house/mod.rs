@@ -67,7 +67,7 @@ impl Served {
             jobs.set_state(id, *state, *why).await.expect("over");
         }
         drop(jobs);
-        let house = House::open(&config, library, owner).await.expect("house");
+        let house = House::open(&config, library, owner, None).await.expect("house");
         let app = App::new(house, config);
         Self { dir, router: router(app.clone()), app }
     }

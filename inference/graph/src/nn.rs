@@ -42,7 +42,7 @@ impl Conv {
     }
 }
 
-/// (N, from, H, W) → (N, to, H', W'), with bias where the layer has one.
+/// (N, from, H, W) → (N, to, H', W').
 ///
 /// # Errors
 /// `ModelCorrupt` if the layer's tensors are missing or of another shape.
@@ -50,10 +50,8 @@ pub fn conv2d(g: &mut Graph, layer: &Layer<'_>, x: Value, conv: Conv) -> Result<
     let Conv { from, to, kernel, stride, padding } = conv;
     let shape = [to, from, kernel, kernel];
     let (tensor, adapters) = layer.tensor("weight", &shape)?;
-    let mut inputs = vec![x, g.weight(tensor, adapters, &shape.map(|extent| extent as i64))];
-    if layer.has("bias") {
-        inputs.push(vector(g, layer, "bias", to)?);
-    }
+    let weight = g.weight(tensor, adapters, &shape.map(|extent| extent as i64));
+    let inputs = [x, weight, vector(g, layer, "bias", to)?];
     let pads = padding.map(|extent| extent as i64).to_vec();
     let attributes = [
         ("kernel_shape", Attribute::Ints(vec![kernel as i64; 2])),
@@ -63,22 +61,32 @@ pub fn conv2d(g: &mut Graph, layer: &Layer<'_>, x: Value, conv: Conv) -> Result<
     Ok(g.scoped(layer.name(), |g| g.node("Conv", &inputs, &attributes)))
 }
 
-/// (N*S, from) → (N*S, to), with bias where the layer has one.
+/// (N*S, from) → (N*S, to).
 ///
 /// # Errors
 /// `ModelCorrupt` if the layer's tensors are missing or of another shape.
 pub fn linear(g: &mut Graph, layer: &Layer<'_>, x: Value, from: usize, to: usize) -> Result<Value> {
+    let inputs = [x, matrix(g, layer, from, to)?, vector(g, layer, "bias", to)?];
+    Ok(g.scoped(layer.name(), |g| g.node("Gemm", &inputs, &[("transB", Attribute::Int(1))])))
+}
+
+/// The same without bias.
+///
+/// # Errors
+/// `ModelCorrupt` if the layer's weight is missing or of another shape.
+pub fn unbiased(g: &mut Graph, layer: &Layer<'_>, x: Value, from: usize, to: usize) -> Result<Value> {
+    let inputs = [x, matrix(g, layer, from, to)?];
+    Ok(g.scoped(layer.name(), |g| g.node("Gemm", &inputs, &[("transB", Attribute::Int(1))])))
+}
+
+/// The weight of a linear layer, (to, from).
+fn matrix(g: &mut Graph, layer: &Layer<'_>, from: usize, to: usize) -> Result<Value> {
     // A checkpoint may keep a linear layer as a convolution of single positions: the bytes are the same.
     let convolution = [to, from, 1, 1];
     let shape: &[usize] =
         if layer.shape("weight") == Some(&convolution) { &convolution } else { &[to, from] };
     let (tensor, adapters) = layer.tensor("weight", shape)?;
-    let weight = g.weight(tensor, adapters, &[to as i64, from as i64]);
-    let mut inputs = vec![x, weight];
-    if layer.has("bias") {
-        inputs.push(vector(g, layer, "bias", to)?);
-    }
-    Ok(g.scoped(layer.name(), |g| g.node("Gemm", &inputs, &[("transB", Attribute::Int(1))])))
+    Ok(g.weight(tensor, adapters, &[to as i64, from as i64]))
 }
 
 /// The tensor `name` of `extent` numbers.

@@ -2,7 +2,7 @@
 //! transformers with cross-attention over the text. Names of the tensors are those of diffusers'
 //! (`models/resnet.py`, `models/transformers/transformer_2d.py`, `models/attention.py`).
 
-use reelsmith_graph::nn::{Conv, GroupNorm, attention, conv2d, group_norm, layer_norm, linear};
+use reelsmith_graph::nn::{Conv, GroupNorm, attention, conv2d, group_norm, layer_norm, linear, unbiased};
 use reelsmith_graph::{Graph, Layer, Value};
 use reelsmith_inference_core::Result;
 
@@ -146,7 +146,7 @@ impl Transformer {
     fn attend(&self, g: &mut Graph, layer: &Layer<'_>, x: Value, to: Text, tokens: &Tokens) -> Result<Value> {
         let channels = self.channels;
         let mut project = |name, rows, width| -> Result<Value> {
-            let rows = linear(g, &layer.at(name), rows, width, channels)?;
+            let rows = unbiased(g, &layer.at(name), rows, width, channels)?;
             Ok(tokens.rows(g, rows, channels))
         };
         let parts = [

@@ -87,6 +87,12 @@ impl Checkpoint {
                 "{title}: the text encoders give {text} numbers a token, and the UNet takes {wanted}"
             )));
         }
+        if !second.gives_pooled() {
+            let title = &second.weights.title;
+            return Err(corrupt(format!(
+                "{title}: `text_projection`, with which the second text encoder gives pooled text, is missing"
+            )));
+        }
         let sizes = 6 * self.unet.config.size_width;
         let pooled = second.config.projection_dim;
         if pooled + sizes != self.unet.config.projection {

@@ -4,7 +4,7 @@
 
 use super::config::{parse, unusable};
 use reelsmith_graph::builder::Attribute;
-use reelsmith_graph::nn::{attention, layer_norm, linear};
+use reelsmith_graph::nn::{attention, layer_norm, linear, unbiased};
 use reelsmith_graph::{Element, Graph, Layer, Model, Target, Value, Weights};
 use reelsmith_inference_core::Result;
 use serde::Deserialize;
@@ -133,7 +133,7 @@ pub fn text_encoder(config: &ClipConfig, weights: &Weights, target: Target) -> R
 fn projected(g: &mut Graph, config: &ClipConfig, layer: &Layer<'_>, x: Value) -> Result<Value> {
     let (from, to) = (config.hidden_size, config.projection_dim);
     if !layer.has("transposed") {
-        return linear(g, layer, x, from, to);
+        return unbiased(g, layer, x, from, to);
     }
     let (tensor, adapters) = layer.tensor("transposed", &[from, to])?;
     let weight = g.weight(tensor, adapters, &[from as i64, to as i64]);

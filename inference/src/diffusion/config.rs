@@ -148,6 +148,11 @@ impl PerLevel {
     }
 }
 
+/// What diffusers takes where a file, of an older family, does not say.
+fn one_layer() -> PerLevel {
+    PerLevel::All(1)
+}
+
 #[derive(Deserialize)]
 struct UnetFile {
     in_channels: usize,
@@ -155,6 +160,7 @@ struct UnetFile {
     block_out_channels: Vec<usize>,
     down_block_types: Vec<String>,
     layers_per_block: usize,
+    #[serde(default = "one_layer")]
     transformer_layers_per_block: PerLevel,
     attention_head_dim: PerLevel,
     #[serde(default)]

@@ -86,7 +86,7 @@ impl Lora {
     pub fn apply(&self, checkpoint: &mut Checkpoint, weight: f32) -> Result<()> {
         let layers = checkpoint.unet.config.layers_per_block;
         let mut places: HashMap<Network, keys::Places> = HashMap::new();
-        let mut changes = Vec::new();
+        let mut changes = BTreeMap::new();
         for ((network, layer), module) in &self.modules {
             let weights = network.weights(checkpoint);
             let places = places.entry(*network).or_insert_with(|| keys::Places::of(weights));
@@ -96,10 +96,12 @@ impl Lora {
             for (part, name) in names.iter().enumerate() {
                 let adapter = self.adapter(layer, module, weight, (part, names.len()))?;
                 self.check_shape(name, weights.get(name), &adapter)?;
-                changes.push((*network, name.clone(), adapter));
+                if changes.insert((*network, name.clone()), adapter).is_some() {
+                    return Err(corrupt(&self.title, &format!("it changes `{name}` twice, under two names")));
+                }
             }
         }
-        for (network, name, adapter) in changes {
+        for ((network, name), adapter) in changes {
             network.weights_mut(checkpoint).adapt(&name, adapter);
         }
         Ok(())

@@ -15,10 +15,10 @@ mod tiles;
 
 use super::checkpoint::Checkpoint;
 use super::noise::Generator;
-use super::sampler::Solver;
+use super::sampler::{Solver, decimal};
 use super::schedule::TimestepSpacing;
 use super::tokenizer::Tokenizer;
-use crate::network::Array;
+use crate::network::{Array, Processor};
 use denoise::Steering;
 use networks::Networks;
 use reelsmith_graph::Target;
@@ -47,8 +47,8 @@ pub struct SdxlConfig<'a> {
     pub locate: Locate,
     /// Device and precision.
     pub target: Target,
-    /// Threads of one run on a CPU.
-    pub threads: usize,
+    /// What runs it; must be the target's device.
+    pub processor: Processor,
 }
 
 /// A loaded SDXL.
@@ -72,7 +72,7 @@ impl Sdxl {
                 [first.clone(), first.padded_with("!")?]
             }
         };
-        let networks = Networks::new(config.locate, config.target, config.threads);
+        let networks = Networks::new(config.locate, config.target, config.processor);
         Ok(Self { checkpoint, tokenizers, networks })
     }
 
@@ -144,7 +144,7 @@ struct Steps<'a> {
 impl<'a> Steps<'a> {
     fn new(control: &'a dyn Control, request: &ImageRequest) -> Self {
         let strength = request.start.as_ref().map_or(1.0, |start| start.strength);
-        let each = (f64::from(request.steps) * f64::from(strength)).floor().max(1.0) as u64;
+        let each = (f64::from(request.steps) * decimal(strength)).floor().max(1.0) as u64;
         let total = each * u64::from(request.count);
         Self { control, done: 0, total, preview_every: request.preview_every.into() }
     }

@@ -193,8 +193,7 @@ fn remaining(steps: u32, strength: f32) -> Result<usize> {
     if !(strength > 0.0 && strength <= 1.0) {
         return Err(invalid(format!("a strength of {strength}: it is above 0 and at most 1")));
     }
-    // 0.7 of 10 steps is 7: the decimal that was asked for, which single precision falls short of.
-    let strength: f64 = strength.to_string().parse().unwrap_or(f64::from(strength));
+    let strength = decimal(strength);
     let count = (f64::from(steps) * strength) as usize;
     if count == 0 {
         let least = (1e4 / f64::from(steps)).ceil() / 1e4;
@@ -203,6 +202,11 @@ fn remaining(steps: u32, strength: f32) -> Result<usize> {
         return Err(invalid(message));
     }
     Ok(count)
+}
+
+/// The decimal that was asked for, which single precision falls short of or beyond: 0.7 of 10 steps is 7.
+pub(super) fn decimal(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or(f64::from(number))
 }
 
 fn name(sampler: Sampler) -> &'static str {

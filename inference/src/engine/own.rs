@@ -1,6 +1,7 @@
 //! A person's own files: what they are, by what is in them.
 
 use crate::diffusion::checkpoint::Checkpoint;
+use crate::esrgan;
 use reelsmith_graph::Weights;
 use reelsmith_inference_core::{ErrorKind, Footprint, InferenceError, Result};
 use std::path::Path;
@@ -8,8 +9,7 @@ use std::path::Path;
 /// Numbers take four bytes on a CPU, whatever they take in the file.
 const COMPUTED: u64 = 4;
 /// What a run takes beside the weights until a request tells more: 1024x1024 with guidance.
-const PEAK: u64 = 3_400_000_000;
-const UPSCALER_PEAK: u64 = 1_500_000_000;
+const PEAK: u64 = 5_100_000_000;
 
 /// What lies at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +46,7 @@ impl OwnFile {
 /// What the model at `path` takes, from its headers.
 pub(super) fn footprint(path: &Path) -> Result<Footprint> {
     match OwnFile::recognise(path)? {
-        OwnFile::Upscaler => {
-            let bytes = |file: &Path| file.metadata().map_or(0, |metadata| metadata.len());
-            let weights = 2 * (bytes(path) + bytes(&path.with_extension("bin")));
-            Ok(Footprint { weights, peak_activation: UPSCALER_PEAK })
-        }
+        OwnFile::Upscaler => esrgan::footprint(path),
         OwnFile::Sdxl => {
             let checkpoint = Checkpoint::open(path, None)?;
             let [first, second] = &checkpoint.text;

@@ -3,6 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod checkpoints;
+mod layouts;
 mod networks;
 mod noise;
+mod pipelines;
 mod samplers;

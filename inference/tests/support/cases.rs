@@ -12,6 +12,7 @@ pub(crate) struct Case {
     pub(crate) name: String,
     /// What was done.
     pub(crate) json: Value,
+    folder: PathBuf,
     tensors: BTreeMap<String, Tensor>,
 }
 
@@ -59,7 +60,12 @@ impl Case {
         let json = serde_json::from_slice(&read("case.json")).expect("case.json is JSON");
         let tensors = safetensors(&read("expected.safetensors"));
         let name = folder.file_name().expect("a named directory").to_string_lossy().into_owned();
-        Self { name, json, tensors }
+        Self { name, json, folder: folder.to_path_buf(), tensors }
+    }
+
+    /// The case `name` of the same place, which this one refers to.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        Self::read(&self.folder.with_file_name(name))
     }
 
     /// A stored array.
@@ -166,6 +172,7 @@ pub(crate) fn relative_error(got: &[f32], expected: &[f32]) -> f32 {
 mod tests {
     use super::{Case, Tensor, relative_error, safetensors};
     use serde_json::json;
+    use std::path::PathBuf;
 
     fn file() -> Vec<u8> {
         let header = json!({
@@ -185,7 +192,7 @@ mod tests {
     #[test]
     fn arrays_are_read_by_name_with_their_shapes() {
         let json = json!({"seed": 3, "config": {"steps": 4}, "weights": {"a.weight": [2, 3]}});
-        let case = Case { name: "a-b".into(), json, tensors: safetensors(&file()) };
+        let case = Case { name: "a-b".into(), json, folder: PathBuf::new(), tensors: safetensors(&file()) };
         assert_eq!(case.floats("half"), [1.0, -2.0, 65504.0, 2f32.powi(-24)]);
         assert_eq!(case.tensor("half").shape, [2, 2]);
         assert_eq!(case.integers("index"), [-7]);

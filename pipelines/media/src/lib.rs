@@ -29,6 +29,7 @@ extern crate self as reelsmith_media;
 mod support;
 
 pub use error::{ErrorKind, MediaError, Result};
+pub use publish::write_whole;
 
 /// Told how many of how many units are done; answers whether to go on. Called on the working thread.
 pub type OnProgress<'a> = &'a (dyn Fn(u64, u64) -> std::ops::ControlFlow<()> + Sync);

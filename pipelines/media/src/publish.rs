@@ -34,7 +34,7 @@ pub(crate) fn publish(file: NamedTempFile, out: &Path) -> Result<()> {
 }
 
 /// Writes a whole file.
-pub(crate) fn write_whole(bytes: &[u8], out: &Path) -> Result<()> {
+pub fn write_whole(bytes: &[u8], out: &Path) -> Result<()> {
     let mut file = temporary(out)?;
     file.write_all(bytes).map_err(|error| failed(out, error))?;
     publish(file, out)

@@ -1,10 +1,12 @@
-//! Step `pictures/n`: one scene's picture, the given one if there is one, else a designed card.
+//! Step `pictures/n`: one scene's picture, the given one if there is one, else one that a model makes of its
+//! description, else a designed card.
 
 use super::looks::{Looks, frame};
-use super::recipe;
+use super::{painting, recipe};
 use crate::engine::{Kept, StepContext, StepOutput};
 use crate::error::{PipelineError, Result};
 use crate::report::{PictureFact, PictureMaker};
+use crate::runner::Parts;
 use crate::spec::{GivenFile, Short};
 use reelsmith_media::cards::background;
 use reelsmith_media::picture;
@@ -24,11 +26,20 @@ pub(super) fn name(scene: usize) -> String {
 /// Gets the picture of scene `scene`.
 ///
 /// Output: `picture-NNN`, a JPEG, PNG or WebP as given, or a PNG. Detail: [`PictureFact`].
-pub(crate) async fn run(short: &Short, scene: usize, context: &StepContext) -> Result<StepOutput> {
+pub(crate) async fn run(
+    parts: &Parts,
+    short: &Short,
+    scene: usize,
+    context: &StepContext,
+) -> Result<StepOutput> {
     context.progress(0, 1, "pictures")?;
-    let (artifact, fact) = match &short.scenes[scene].picture {
-        Some(given) => self::given(given, scene, context).await?,
-        None => card(short, scene, context).await?,
+    let wanted = &short.scenes[scene];
+    let (artifact, fact) = match (&wanted.picture, &wanted.prompt, &short.painter) {
+        (Some(given), _, _) => self::given(given, scene, context).await?,
+        (None, Some(prompt), Some(painter)) => {
+            painting::paint(parts, short, (scene, prompt), painter, context).await?
+        }
+        _ => card(short, scene, context).await?,
     };
     let detail = serde_json::to_value(fact).expect("texts are always JSON");
     Ok(StepOutput { artifacts: vec![artifact], detail })
@@ -49,6 +60,7 @@ async fn given(given: &GivenFile, scene: usize, context: &StepContext) -> Result
         why: format!("the script names `{}`", given.name),
         sha256: given.sha256.clone(),
         motif: None,
+        recipe: None,
     };
     let parameters = json!({ "given": given });
     let artifact = Artifact {
@@ -93,7 +105,9 @@ async fn card(short: &Short, scene: usize, context: &StepContext) -> Result<(Art
     let kept = Kept { name: name(scene), media_type: "image/png", recipe: &recipe };
     let artifact = context.keep_file(&out, kept).await?;
     let why = match wanted.prompt {
-        Some(_) => "the script describes a picture, and no text-to-image model is installed",
+        Some(_) => {
+            "the script describes a picture, and no text-to-image model is configured (the setting image_model)"
+        }
         None => "the script names no picture",
     };
     let fact = PictureFact {
@@ -101,6 +115,7 @@ async fn card(short: &Short, scene: usize, context: &StepContext) -> Result<(Art
         why: why.into(),
         sha256: artifact.digest.to_string(),
         motif: Some(motif),
+        recipe: None,
     };
     Ok((artifact, fact))
 }

@@ -24,7 +24,9 @@ pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> 
     let first = records(context, &pictures_stage(short)).await?.swap_remove(0);
     let artifact = output(&first, &pictures::name(0))?.clone();
     // A card is drawn anew in the cover's shape, which a crop of an upright card would not fill well.
-    let given = match short.scenes[0].picture.is_some() {
+    let scene = &short.scenes[0];
+    let painted = scene.prompt.is_some() && short.painter.is_some();
+    let given = match scene.picture.is_some() || painted {
         true => Some(context.fetch(&artifact.digest, "base").await?),
         false => None,
     };

@@ -70,7 +70,7 @@ impl Workflow for ShortWorkflow {
         match step.stage.as_str() {
             "voice" => steps::voice::run(parts, &short, scene, context).await,
             "sound" => steps::sound::run(parts, &short, context).await,
-            "pictures" => steps::pictures::run(&short, scene, context).await,
+            "pictures" => steps::pictures::run(parts, &short, scene, context).await,
             "captions" => steps::captions::run(&short, context).await,
             "video" => steps::video::run(parts, &short, context).await,
             "thumbnail" => steps::thumbnail::run(parts, &short, context).await,

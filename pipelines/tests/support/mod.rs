@@ -1,6 +1,8 @@
 //! What the tests of the runner share: a desk with stores and small presets, and a voice that hums.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+pub mod painting;
+
 use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, SpokenWord, Voice};
 use reelsmith_inference_core::{
     Control, Engine, Footprint, InferenceError, ModelId, Progress, Resident, Result, Verdict,
@@ -11,7 +13,7 @@ use reelsmith_pipelines::faults::{FaultPoint, Faults, Moment};
 use reelsmith_pipelines::report::{FileFact, ModelFact};
 use reelsmith_pipelines::script::parse_markdown;
 use reelsmith_pipelines::{
-    Document, Files, Parts, Presets, Runner, RunnerConfig, Short, ShortOptions, Speaker, Versions,
+    Document, Files, Painter, Parts, Presets, Runner, RunnerConfig, Short, ShortOptions, Speaker, Versions,
 };
 use reelsmith_scheduler::{DeviceConfig, Scheduler};
 use reelsmith_storage::{BlobConfig, Blobs, Jobs, SqliteStore};
@@ -60,13 +62,15 @@ The second scene is shorter.
 /// A directory with everything that jobs need.
 pub struct Desk {
     pub dir: PathBuf,
+    /// What paints described scenes.
+    pub painter: Option<Painter>,
     _temporary: Option<tempfile::TempDir>,
 }
 
 impl Desk {
     pub fn new() -> Self {
         let temporary = tempfile::tempdir().expect("a temporary directory");
-        let desk = Self { dir: temporary.path().to_owned(), _temporary: Some(temporary) };
+        let desk = Self { dir: temporary.path().to_owned(), painter: None, _temporary: Some(temporary) };
         std::fs::create_dir(desk.dir.join("presets")).expect("created");
         std::fs::write(desk.dir.join("presets/small.toml"), small_preset()).expect("written");
         desk
@@ -74,7 +78,7 @@ impl Desk {
 
     /// The desk that another process has set up.
     pub fn at(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), _temporary: None }
+        Self { dir: dir.to_owned(), painter: None, _temporary: None }
     }
 
     pub async fn jobs(&self) -> Arc<dyn Jobs> {
@@ -95,6 +99,7 @@ impl Desk {
             encoder: Encoder::X264,
             fonts: font_files(),
             presets: Presets::load(Some(&self.dir.join("presets"))).expect("presets"),
+            painter: self.painter.clone(),
             speaker: Speaker {
                 model: ModelId("hum".into()),
                 voices: vec![Voice { name: "hum".into(), language: "en-US".into() }],
@@ -201,8 +206,12 @@ impl Engine for Humming {
         Ok(Footprint { weights: 1, peak_activation: 1 })
     }
 
-    fn load(&mut self, _: &ModelId, _: &dyn Control) -> Result<Resident> {
-        Ok(Resident::Speak(Box::new(Hum)))
+    fn load(&mut self, model: &ModelId, _: &dyn Control) -> Result<Resident> {
+        Ok(match model.0.as_str() {
+            painting::PAINTER => Resident::TextToImage(Box::new(painting::Stripes)),
+            painting::UPSCALER => Resident::Upscale(Box::new(painting::Tiles)),
+            _ => Resident::Speak(Box::new(Hum)),
+        })
     }
 }
 

@@ -126,7 +126,7 @@ pub(super) async fn draw(
     request: ImageRequest,
     show: impl AsyncFn(Image),
 ) -> Outcome<Generated> {
-    stages.names("model", &[("steps", "draw"), ("tiles", "decode")]);
+    stages.names("model", &[("steps", "draw"), ("tiles", "draw")]);
     let asked = stages.watch_with_previews(
         |told, preview, cancel| studio.scheduler.generate(model, request, told, preview, cancel),
         show,

@@ -119,8 +119,8 @@ async fn made(
         Base::Given(_) => None,
         Base::Drawn { models, request } => Some(models.recipe(studio, request, &context.cancel).await?),
     };
-    let names = ["model", "draw", "decode", "upscaler", "enlarge"];
-    let planned = if recipe.is_some() { &names[..] } else { &names[3..] };
+    let names = ["model", "draw", "upscaler", "enlarge"];
+    let planned = if recipe.is_some() { &names[..] } else { &names[2..] };
     let mut stages = Stages::new(&mut context.reporter, &context.cancel, planned);
     let bitmap = match base {
         Base::Given(input) => input.bitmap.clone(),

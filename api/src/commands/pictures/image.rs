@@ -70,7 +70,7 @@ async fn make(
             Err(failure) => teller.note(&format!("a preview could not be written: {failure}")),
         }
     };
-    let mut stages = Stages::new(&mut context.reporter, &context.cancel, &["model", "draw", "decode"]);
+    let mut stages = Stages::new(&mut context.reporter, &context.cancel, &["model", "draw"]);
     let made = drawing::draw(&mut stages, studio, &models.id(), request, show).await;
     // The finished picture takes its place; there may never have been one.
     let _ = std::fs::remove_file(&preview);

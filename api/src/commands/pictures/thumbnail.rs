@@ -84,7 +84,7 @@ async fn draw(
     request: reelsmith_inference_core::image::ImageRequest,
 ) -> Outcome<(Picture, Recipe)> {
     let recipe = models.recipe(studio, &request, &context.cancel).await?;
-    let mut stages = Stages::new(&mut context.reporter, &context.cancel, &["model", "draw", "decode"]);
+    let mut stages = Stages::new(&mut context.reporter, &context.cancel, &["model", "draw"]);
     let made = drawing::draw(&mut stages, studio, &models.id(), request, async |_| {}).await?;
     let image = made.images.into_iter().next();
     let image =

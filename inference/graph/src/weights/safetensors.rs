@@ -14,8 +14,8 @@ use std::sync::Arc;
 /// The longest header; the format's own limit (safetensors, "Format").
 const MOST_HEADER: u64 = 100_000_000;
 
-/// First bytes of what `torch.save` writes: a zip archive, or a pickle of protocol 2.
-const PICKLED: [&[u8]; 2] = [b"PK\x03\x04", b"\x80\x02"];
+/// First bytes of what `torch.save` writes: a zip archive, or a pickle of protocol 2 or later.
+const PICKLED: [&[u8]; 5] = [b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"];
 
 /// What a file says of itself, and its tensors by name.
 type Contents = (BTreeMap<String, String>, Vec<(String, Tensor)>);
@@ -66,21 +66,23 @@ pub(super) fn read(path: &Path) -> Result<Contents> {
 /// The length of the header and the header itself.
 fn header(file: &mut File, length: u64) -> io::Result<Vec<u8>> {
     let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
-    let mut header = vec![0; 8];
-    if length < 8 {
-        return Err(invalid(format!("it has {length} bytes")));
-    }
-    file.read_exact(&mut header)?;
-    if PICKLED.iter().any(|start| header.starts_with(start)) {
+    let mut header = Vec::new();
+    file.by_ref().take(9).read_to_end(&mut header)?;
+    // The length of a header may begin with the same bytes; what follows it is an object.
+    if PICKLED.iter().any(|start| header.starts_with(start)) && header.get(8) != Some(&b'{') {
         let remedy = "it is a pickled PyTorch file, which may run anything when it is opened and is never loaded; \
                       use the `.safetensors` file of the same model";
         return Err(invalid(remedy.to_owned()));
     }
-    let announced = u64::from_le_bytes(header[..8].try_into().expect("eight bytes"));
+    let Some((announced, _)) = header.split_first_chunk() else {
+        return Err(invalid(format!("it has {length} bytes")));
+    };
+    let announced = u64::from_le_bytes(*announced);
     if announced > MOST_HEADER || announced > length - 8 {
         return Err(invalid(format!("it announces a header of {announced} bytes in a file of {length}")));
     }
-    file.take(announced).read_to_end(&mut header)?;
+    file.take(announced.saturating_sub(1)).read_to_end(&mut header)?;
+    header.truncate(8 + announced as usize);
     Ok(header)
 }
 

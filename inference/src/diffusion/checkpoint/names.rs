@@ -40,10 +40,8 @@ pub(in crate::diffusion) fn unet(name: &str, layers: usize) -> String {
         up(rest, layers)
     } else if let Some(rest) = name.strip_prefix("middle_block.0.") {
         Some(resnet("mid_block.resnets.0", rest))
-    } else if let Some(rest) = name.strip_prefix("middle_block.2.") {
-        Some(resnet("mid_block.resnets.1", rest))
     } else {
-        None
+        name.strip_prefix("middle_block.2.").map(|rest| resnet("mid_block.resnets.1", rest))
     };
     moved.unwrap_or_else(|| name.to_owned())
 }

@@ -51,8 +51,9 @@ pub(super) fn unet(weights: &Weights, pooled: usize) -> Result<UnetConfig> {
         projection,
         ..UnetConfig::sdxl()
     };
-    let uneven =
-        |block: &BlockConfig| block.channels % config.groups != 0 || block.channels % block.heads != 0;
+    let uneven = |block: &BlockConfig| {
+        !block.channels.is_multiple_of(config.groups) || !block.channels.is_multiple_of(block.heads)
+    };
     match config.blocks.is_empty() || config.blocks.iter().any(uneven) || config.layers_per_block == 0 {
         true => Err(corrupt(format!("{}: its blocks are not those of an SDXL UNet", weights.title))),
         false => Ok(config),
@@ -69,7 +70,7 @@ pub(super) fn vae(weights: &Weights) -> Result<VaeConfig> {
         layers_per_block: count(weights, "encoder.down_blocks.0.resnets.", ".conv1.weight"),
         ..VaeConfig::sdxl()
     };
-    let uneven = |channels: &usize| channels % config.norm_num_groups != 0;
+    let uneven = |channels: &usize| !channels.is_multiple_of(config.norm_num_groups);
     match levels == 0 || config.block_out_channels.iter().any(uneven) {
         true => Err(corrupt(format!("{}: its blocks are not those of an autoencoder", weights.title))),
         false => Ok(config),

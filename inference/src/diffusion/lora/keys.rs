@@ -141,7 +141,11 @@ pub(super) fn layer_in<'a>(
 ) -> Option<&'a [String]> {
     let flat = layer.replace('.', "_");
     let found = places.0.get(&flat).or_else(|| {
-        let original = (network == Network::Unet).then(|| dotted(&flat)).flatten()?;
+        if network != Network::Unet {
+            // Version 5 of transformers leaves the outer name of a text encoder's layers out.
+            return places.0.get(&format!("text_model_{flat}"));
+        }
+        let original = dotted(&flat)?;
         let name = unet_name(&format!("{original}.weight"), layers_per_block);
         places.0.get(&name.strip_suffix(".weight")?.replace('.', "_"))
     });

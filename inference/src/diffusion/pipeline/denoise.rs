@@ -8,7 +8,7 @@ use crate::diffusion::checkpoint::Checkpoint;
 use crate::diffusion::condition::sinusoids;
 use crate::diffusion::controlnet::{HINT, STRENGTH};
 use crate::diffusion::noise::Generator;
-use crate::diffusion::sampler::Solver;
+use crate::diffusion::sampler::{Solver, decimal};
 use crate::diffusion::unet::{ADDED, NOISE, SAMPLE, TEXT, TIME, residual};
 use crate::network::{Array, Feed};
 use reelsmith_inference_core::Result;
@@ -29,7 +29,7 @@ impl<'a> Steering<'a> {
     /// The strength of `control` at step `i`: its weight from its start to its end, else nothing.
     fn strength(&self, control: &ControlImage, i: usize) -> f32 {
         let share = |step: usize| step as f64 / self.steps as f64;
-        let is_out = share(i) < f64::from(control.start) || share(i + 1) > f64::from(control.end);
+        let is_out = share(i) < decimal(control.start) || share(i + 1) > decimal(control.end);
         if is_out { 0.0 } else { control.weight }
     }
 }

@@ -8,7 +8,7 @@ use crate::diffusion::lora::Lora;
 use crate::diffusion::pipeline::Locate;
 use crate::diffusion::unet::unet;
 use crate::diffusion::vae::{decoder, encoder};
-use crate::network::Network;
+use crate::network::{Network, Processor};
 use reelsmith_graph::{Element, Target};
 use reelsmith_inference_core::image::{ImageRequest, LoraUse};
 use reelsmith_inference_core::{ModelId, Result};
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 pub(super) struct Networks {
     locate: Locate,
     target: Target,
-    threads: usize,
+    processor: Processor,
     /// What has been applied to `adapted`.
     loras: Vec<LoraUse>,
     /// The checkpoint with the LoRAs of the last request, where it had any.
@@ -32,11 +32,11 @@ pub(super) struct Networks {
 }
 
 impl Networks {
-    pub(super) fn new(locate: Locate, target: Target, threads: usize) -> Self {
+    pub(super) fn new(locate: Locate, target: Target, processor: Processor) -> Self {
         Self {
             locate,
             target,
-            threads,
+            processor,
             loras: Vec::new(),
             adapted: None,
             text: [None, None],
@@ -77,7 +77,7 @@ impl Networks {
             Network::open(
                 "text encoder",
                 &text_encoder(&part.config, &part.weights, self.target)?,
-                self.threads,
+                self.processor,
             )
         })
     }
@@ -87,7 +87,7 @@ impl Networks {
         let part = &self.adapted.as_ref().unwrap_or(checkpoint).unet;
         let (_, network) = started(&mut self.unet, || {
             let model = unet(&part.config, &part.weights, self.target, steered)?;
-            Ok((steered, Network::open_in_place("UNet", &model, self.threads)?))
+            Ok((steered, Network::open_in_place("UNet", &model, self.processor)?))
         })?;
         Ok(network)
     }
@@ -99,14 +99,14 @@ impl Networks {
             encoder(&part.config, &part.weights, target)?;
             let model = decoder(&part.config, &part.weights, target)?;
             part.weights.all_used()?;
-            Network::open("autoencoder", &model, self.threads)
+            Network::open("autoencoder", &model, self.processor)
         })
     }
 
     pub(super) fn encoder(&mut self, checkpoint: &Checkpoint) -> Result<&mut Network> {
         let (part, target) = (&checkpoint.vae, self.vae_target(checkpoint));
         started(&mut self.encoder, || {
-            Network::open("autoencoder", &encoder(&part.config, &part.weights, target)?, self.threads)
+            Network::open("autoencoder", &encoder(&part.config, &part.weights, target)?, self.processor)
         })
     }
 
@@ -123,7 +123,8 @@ impl Networks {
         if !self.controls.contains_key(model) {
             let part = open_controlnet(&(self.locate)(model)?)?;
             let graph = controlnet(&part.config, &part.weights, self.target)?;
-            self.controls.insert(model.clone(), Network::open_in_place("ControlNet", &graph, self.threads)?);
+            self.controls
+                .insert(model.clone(), Network::open_in_place("ControlNet", &graph, self.processor)?);
         }
         Ok(self.controls.get_mut(model).expect("it was put there"))
     }

@@ -36,10 +36,9 @@ impl Conditioning {
         let pair = tokenise_pair(&request.prompt, &request.negative_prompt, tokenizers.each_ref())?;
         let TokenPair { positive, negative } = pair;
         let empty = tokenizers.each_ref().map(Chunk::empty);
-        let mut encode = |chunks: &[Vec<Chunk>; 2]| {
-            encoded(checkpoint, networks, chunks, &empty, request.clip_skip as usize)
-        };
-        let positive = encode(&positive)?;
+        let mut encode =
+            |chunks: &[Vec<Chunk>; 2], skip: usize| encoded(checkpoint, networks, chunks, &empty, skip);
+        let positive = encode(&positive, request.clip_skip as usize)?;
         let mut all = Vec::new();
         if request.guidance_scale > 1.0 {
             let nothing = request.negative_prompt.is_empty() && checkpoint.zeros_for_empty;
@@ -48,7 +47,8 @@ impl Conditioning {
                     tokens: vec![0.0; positive.tokens.len()],
                     pooled: vec![0.0; positive.pooled.len()],
                 },
-                false => encode(&negative)?,
+                // Diffusers leaves no layer out for the negative prompt.
+                false => encode(&negative, 0)?,
             });
         }
         all.push(positive);
@@ -109,8 +109,8 @@ fn one_encoder(
     let runs: Vec<&Chunk> = chunks.iter().chain(is_weighed.then_some(empty)).collect();
     let ids: Vec<i64> = runs.iter().flat_map(|chunk| chunk.ids).map(i64::from).collect();
     let shape = [runs.len(), CHUNK_TOKENS];
-    // The first end mark, as transformers takes it. The largest id is that mark.
-    let end = config.vocab_size as i64 - 1;
+    // The first end mark, as transformers takes it; the empty text begins and ends.
+    let end = i64::from(empty.ids[1]);
     let place = |ids: &[i64]| ids.iter().position(|id| *id == end).unwrap_or(CHUNK_TOKENS - 1);
     let ends: Vec<i64> = ids
         .chunks(CHUNK_TOKENS)
@@ -136,5 +136,6 @@ fn one_encoder(
         tokens.truncate(spoken);
     }
     super::check_finite("text encoder", &tokens)?;
+    super::check_finite("text encoder", &pooled)?;
     Ok((tokens, pooled))
 }

@@ -2,7 +2,7 @@
 //! the numbers within 1e-4 of the largest (`tests/reference/networks.py` made them).
 
 mod clip;
-mod unet;
+pub(crate) mod unet;
 mod vae;
 
 use crate::support::cases::{Case, relative_error};
@@ -12,7 +12,7 @@ use reelsmith_inference::network::{Array, Network};
 use std::collections::BTreeMap;
 
 /// The bar for every network.
-const BAR: f32 = 1e-4;
+pub(crate) const BAR: f32 = 1e-4;
 
 /// With fused operators and with the standard's alone.
 const TARGETS: [Target; 2] = [Target::CPU, Target::PLAIN];
@@ -33,7 +33,7 @@ impl Checkpoint {
     }
 }
 
-fn array(case: &Case, name: &str) -> Array {
+pub(crate) fn array(case: &Case, name: &str) -> Array {
     Array::new(&case.tensor(name).shape, case.floats(name))
 }
 
@@ -43,6 +43,6 @@ fn assert_close(case: &Case, what: &str, got: &Array, expected: &str, target: Ta
     assert!(error <= BAR, "{} {what}, fused {}: {error:e}", case.name, target.is_fused);
 }
 
-fn open(name: &'static str, model: &reelsmith_graph::Model) -> Network {
+pub(crate) fn open(name: &'static str, model: &reelsmith_graph::Model) -> Network {
     Network::open(name, model, 2).unwrap()
 }

@@ -7,9 +7,10 @@ use reelsmith_inference::diffusion::{checkpoint::layout, unet::unet};
 use reelsmith_inference::network::{Array, Feed};
 
 /// What UNet and ControlNet take of a case: sample, time, added and text.
-fn inputs(case: &Case, config: &UnetConfig) -> [(&'static str, Array); 4] {
+pub(crate) fn inputs(case: &Case, config: &UnetConfig) -> [(&'static str, Array); 4] {
     let time =
         case.floats("timestep").iter().flat_map(|t| sinusoids(*t, config.blocks[0].channels)).collect();
+    let batch = case.tensor("sample").shape[0];
     let (pooled, sizes) = (array(case, "pooled"), array(case, "sizes"));
     let added: Vec<f32> = pooled
         .data
@@ -22,8 +23,8 @@ fn inputs(case: &Case, config: &UnetConfig) -> [(&'static str, Array); 4] {
         .collect();
     [
         ("sample", array(case, "sample")),
-        ("time", Array::new(&[2, config.blocks[0].channels], time)),
-        ("added", Array::new(&[2, config.projection], added)),
+        ("time", Array::new(&[batch, config.blocks[0].channels], time)),
+        ("added", Array::new(&[batch, config.projection], added)),
         ("text", array(case, "text")),
     ]
 }
