@@ -9,9 +9,9 @@ use std::process::Command;
 
 /// A figure of /proc/self/status, in bytes.
 fn status(key: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).unwrap();
-    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
+    let status = std::fs::read_to_string("/proc/self/status").expect("there");
+    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).expect("listed");
+    line.split_whitespace().next().expect("a figure").parse::<u64>().expect("a figure") * 1024
 }
 
 #[test]
@@ -40,9 +40,9 @@ fn enlarge_and_measure() {
 
 /// Runs the ignored test `name` of this module as a process, with `arguments` in a file of its working directory.
 fn alone(name: &str, arguments: &str) -> String {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("arguments"), arguments).unwrap();
-    let output = Command::new(std::env::current_exe().unwrap())
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    std::fs::write(dir.path().join("arguments"), arguments).expect("written");
+    let output = Command::new(std::env::current_exe().expect("started"))
         .args(["--exact", &format!("footprint::{name}"), "--ignored", "--nocapture"])
         .current_dir(dir.path())
         .output()
@@ -54,10 +54,10 @@ fn alone(name: &str, arguments: &str) -> String {
 
 fn measured(arguments: &str) -> [u64; 5] {
     let said = alone("enlarge_and_measure", arguments);
-    let line = said.lines().find_map(|line| line.strip_prefix("figures ")).unwrap();
+    let line = said.lines().find_map(|line| line.strip_prefix("figures ")).expect("told");
     println!("{arguments}: {line}");
-    let figures: Vec<u64> = line.split(' ').map(|figure| figure.parse().unwrap()).collect();
-    figures.try_into().unwrap()
+    let figures: Vec<u64> = line.split(' ').map(|figure| figure.parse().expect("a figure")).collect();
+    figures.try_into().expect("five figures")
 }
 
 #[test]

@@ -16,7 +16,7 @@ const BAR: f32 = 1e-4;
 
 /// A checkpoint on disk with these tensors.
 fn checkpoint(weights: &BTreeMap<String, Vec<usize>>, seed: u64) -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a scratch folder");
     let file = folder.path().join("model.safetensors");
     write(&file, weights, "", seed);
     (folder, file)
@@ -157,7 +157,8 @@ fn weights_that_are_no_numbers_are_refused_as_they_are_loaded() {
     load_runtime();
     let (weights, seed) = shapes("compact-x4");
     let (_folder, file) = checkpoint(&weights, seed);
-    let offset = Weights::open(&[file.clone()]).unwrap().get("params.body.2.bias").unwrap().offset as usize;
+    let offset = Weights::open(std::slice::from_ref(&file)).unwrap().get("params.body.2.bias").unwrap().offset
+        as usize;
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[offset..offset + 4].copy_from_slice(&f32::NAN.to_le_bytes());
     std::fs::write(&file, bytes).unwrap();
@@ -172,7 +173,7 @@ fn numbers_without_end_are_refused_and_the_next_picture_too() {
     let (weights, seed) = shapes("compact-x4");
     let (_folder, file) = checkpoint(&weights, seed);
     // Black stays finite, so that the file loads; what is lighter does not.
-    let weights = Weights::open(&[file.clone()]).unwrap();
+    let weights = Weights::open(std::slice::from_ref(&file)).unwrap();
     let mut bytes = std::fs::read(&file).unwrap();
     for name in ["params.body.0.weight", "params.body.2.weight"] {
         let offset = weights.get(name).unwrap().offset as usize;
