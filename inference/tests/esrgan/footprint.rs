@@ -42,11 +42,11 @@ fn enlarge_and_measure() {
 fn alone(name: &str, arguments: &str) -> String {
     let dir = tempfile::tempdir().expect("a scratch folder");
     std::fs::write(dir.path().join("arguments"), arguments).expect("written");
-    let output = Command::new(std::env::current_exe().expect("started"))
+    let output = Command::new(std::env::current_exe().expect("this test"))
         .args(["--exact", &format!("footprint::{name}"), "--ignored", "--nocapture"])
         .current_dir(dir.path())
         .output()
-        .unwrap();
+        .expect("started");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     said
