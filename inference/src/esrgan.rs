@@ -38,7 +38,7 @@ pub const LEAST_TILE: u32 = 96;
 const HALO: usize = 24;
 const MIXED: usize = 8;
 
-/// What the network may take of memory for one window where nobody says: windows of x4plus then have 288 pixels a
+/// What the network may take of memory for one window where nobody says: windows of x4plus then have 283 pixels a
 /// side.
 const BUDGET: u64 = 1_400_000_000;
 

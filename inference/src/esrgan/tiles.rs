@@ -117,10 +117,10 @@ mod tests {
             let most = least - multiple + more.next_multiple_of(multiple);
             let cut = Cut::new(length, most, overlap);
             let padded = length.next_multiple_of(multiple);
-            prop_assert!(cut.window <= most && cut.window % multiple == 0);
+            prop_assert!(cut.window <= most && cut.window.is_multiple_of(multiple));
             let mut taken = vec![0.0; length * factor];
             for part in &cut.parts {
-                prop_assert!(part.start % multiple == 0 && part.start + cut.window <= padded);
+                prop_assert!(part.start.is_multiple_of(multiple) && part.start + cut.window <= padded);
                 prop_assert!(part.start == 0 || part.start + halo <= part.kept.start + mixed);
                 let end = part.start + cut.window;
                 prop_assert!(part.kept.end == length || part.kept.end + halo <= end + mixed);

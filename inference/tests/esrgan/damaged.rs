@@ -18,12 +18,12 @@ struct Files {
 
 impl Files {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a scratch folder");
         let (param, bin) = (folder.path().join("model.param"), folder.path().join("model.bin"));
         let published = published(SMALL);
-        std::fs::copy(published.with_extension("bin"), &bin).unwrap();
-        let text = std::fs::read_to_string(published).unwrap();
-        std::fs::write(&param, &text).unwrap();
+        std::fs::copy(published.with_extension("bin"), &bin).expect("the published weights are copied");
+        let text = std::fs::read_to_string(published).expect("the published layers are read");
+        std::fs::write(&param, &text).expect("they are written");
         Self { _folder: folder, param, bin, text }
     }
 
@@ -34,7 +34,7 @@ impl Files {
     }
 
     fn written(&self, text: &str) -> InferenceError {
-        std::fs::write(&self.param, text).unwrap();
+        std::fs::write(&self.param, text).expect("it is written");
         let error = read(&self.param, Target::CPU).expect_err("it is refused");
         assert_eq!(error.kind(), ErrorKind::ModelCorrupt, "{error}");
         assert!(error.to_string().contains("model."), "it names the file: {error}");

@@ -3,15 +3,15 @@
 
 use crate::{SMALL, drawn, open, published};
 use reelsmith_inference::esrgan;
-use reelsmith_inference_core::NoControl;
 use reelsmith_inference_core::image::{Upscale, UpscaleRequest};
+use reelsmith_inference_core::{ErrorKind, NoControl};
 use std::process::Command;
 
 /// A figure of /proc/self/status, in bytes.
 fn status(key: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).unwrap();
-    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
+    let status = std::fs::read_to_string("/proc/self/status").expect("there");
+    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).expect("listed");
+    line.split_whitespace().next().expect("a figure").parse::<u64>().expect("a figure") * 1024
 }
 
 #[test]
@@ -38,20 +38,26 @@ fn enlarge_and_measure() {
     println!("figures {loaded} {peak} {after} {} {}", stated.weights, stated.peak_activation);
 }
 
-fn measured(arguments: &str) -> [u64; 5] {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("arguments"), arguments).unwrap();
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "footprint::enlarge_and_measure", "--ignored", "--nocapture"])
+/// Runs the ignored test `name` of this module as a process, with `arguments` in a file of its working directory.
+fn alone(name: &str, arguments: &str) -> String {
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    std::fs::write(dir.path().join("arguments"), arguments).expect("written");
+    let output = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", &format!("footprint::{name}"), "--ignored", "--nocapture"])
         .current_dir(dir.path())
         .output()
-        .unwrap();
+        .expect("started");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    let line = said.lines().find_map(|line| line.strip_prefix("figures ")).unwrap();
+    said
+}
+
+fn measured(arguments: &str) -> [u64; 5] {
+    let said = alone("enlarge_and_measure", arguments);
+    let line = said.lines().find_map(|line| line.strip_prefix("figures ")).expect("told");
     println!("{arguments}: {line}");
-    let figures: Vec<u64> = line.split(' ').map(|figure| figure.parse().unwrap()).collect();
-    figures.try_into().unwrap()
+    let figures: Vec<u64> = line.split(' ').map(|figure| figure.parse().expect("a figure")).collect();
+    figures.try_into().expect("five figures")
 }
 
 #[test]
@@ -83,4 +89,32 @@ fn a_file_tells_what_it_will_take_before_it_is_loaded() {
     let loaded = open(SMALL).footprint(&request);
     assert_eq!(stated.weights, loaded.weights);
     assert!(loaded.peak_activation < stated.peak_activation);
+}
+
+/// Allows this process so many bytes of address space beyond what it has.
+fn allow(more: u64) {
+    let limit = status("VmSize") + more;
+    let arguments = ["--pid", &std::process::id().to_string(), &format!("--as={limit}")];
+    assert!(Command::new("prlimit").args(arguments).status().expect("prlimit of util-linux").success());
+}
+
+#[test]
+#[ignore = "run by another test as a process of its own"]
+fn enlarge_with_too_little() {
+    let mut upscaler = open("realesrgan-x4plus-anime");
+    let request = |side: u32| UpscaleRequest {
+        image: drawn(side, side, 3),
+        width: side * 4,
+        height: side * 4,
+        tile: 0,
+    };
+    allow(100 << 20);
+    let error = upscaler.upscale(&request(160), &NoControl).expect_err("300 MB cannot be had");
+    assert_eq!(error.kind(), ErrorKind::OutOfMemory, "{error:?}");
+    upscaler.upscale(&request(24), &NoControl).expect("what fits is enlarged afterwards");
+}
+
+#[test]
+fn too_little_memory_is_told_and_what_fits_is_still_enlarged() {
+    assert!(alone("enlarge_with_too_little", "").contains("1 passed"));
 }

@@ -28,21 +28,21 @@ fn published(id: &str) -> PathBuf {
 
 fn open(id: &str) -> Esrgan {
     load_runtime();
-    Esrgan::open(&published(id), 2).unwrap()
+    Esrgan::open(&published(id), 2).expect("it loads")
 }
 
 /// The picture that a case holds as (height, width, 3) bytes.
 fn picture(case: &Case, name: &str) -> Image {
     let [height, width, 3] = case.tensor(name).shape[..] else { panic!("{}: {name}", case.name) };
     let pixels = case.integers(name).iter().map(|byte| *byte as u8).collect();
-    Image::new(width as u32, height as u32, 3, pixels).unwrap()
+    Image::new(width as u32, height as u32, 3, pixels).expect("a picture")
 }
 
 fn enlarged(upscaler: &mut Esrgan, image: &Image, tile: u32) -> Image {
     let factor = upscaler.factor();
     let (width, height) = (image.width * factor, image.height * factor);
     let request = UpscaleRequest { image: image.clone(), width, height, tile };
-    let made = upscaler.upscale(&request, &NoControl).unwrap();
+    let made = upscaler.upscale(&request, &NoControl).expect("it is enlarged");
     assert_eq!((made.width, made.height, made.channels), (width, height, image.channels));
     made
 }
@@ -69,5 +69,5 @@ fn drawn(width: u32, height: u32, channels: u8) -> Image {
     };
     let pixels = (0..height)
         .flat_map(|y| (0..width).flat_map(move |x| (0..channels).map(move |channel| value(x, y, channel))));
-    Image::new(width, height, channels, pixels.collect()).unwrap()
+    Image::new(width, height, channels, pixels.collect()).expect("a picture")
 }

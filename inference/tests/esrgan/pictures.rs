@@ -77,7 +77,7 @@ fn disc(hidden: [u8; 3]) -> Image {
         let inside = (x - 24i32).pow(2) + (y - 24i32).pow(2) < 15 * 15;
         if inside { [220, 30, 40, 255] } else { [hidden[0], hidden[1], hidden[2], 0] }
     });
-    Image::new(48, 48, 4, pixels.collect()).unwrap()
+    Image::new(48, 48, 4, pixels.collect()).expect("a picture")
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn any_size_can_be_had_and_looks_the_same() {
     // The mean colour of each quarter is that of the picture in every size.
     let quarters = |image: &Image| -> Vec<f64> {
         let (width, height) = (image.width as usize, image.height as usize);
-        let mut sums = vec![(0.0, 0.0); 4 * 3];
+        let mut sums = [(0.0, 0.0); 4 * 3];
         for (at, pixel) in image.pixels.chunks_exact(3).enumerate() {
             let quarter = usize::from(at % width * 2 >= width) + 2 * usize::from(at / width * 2 >= height);
             for (channel, value) in pixel.iter().enumerate() {
@@ -197,7 +197,7 @@ struct CancelAt(u64, Mutex<Vec<Progress>>);
 
 impl Control for CancelAt {
     fn step(&self, progress: Progress) -> Verdict {
-        self.1.lock().unwrap().push(progress);
+        self.1.lock().expect("no test panics with it").push(progress);
         if progress.done >= self.0 { Verdict::Cancel } else { Verdict::Continue }
     }
 }

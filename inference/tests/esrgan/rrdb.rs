@@ -2,13 +2,13 @@
 
 use crate::support::cases::{Case, cases, relative_error};
 use crate::support::checkpoint::{load_runtime, write};
-use crate::{enlarged, largest_difference, picture};
+use crate::{drawn, enlarged, largest_difference, picture};
 use reelsmith_graph::ncnn::{ENLARGED, PICTURE};
 use reelsmith_graph::{Target, Weights};
 use reelsmith_inference::esrgan::{Esrgan, read};
 use reelsmith_inference::network::{Array, Network};
-use reelsmith_inference_core::image::Upscale;
-use reelsmith_inference_core::{ErrorKind, InferenceError};
+use reelsmith_inference_core::image::{Upscale, UpscaleRequest};
+use reelsmith_inference_core::{ErrorKind, InferenceError, NoControl};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ const BAR: f32 = 1e-4;
 
 /// A checkpoint on disk with these tensors.
 fn checkpoint(weights: &BTreeMap<String, Vec<usize>>, seed: u64) -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a scratch folder");
     let file = folder.path().join("model.safetensors");
     write(&file, weights, "", seed);
     (folder, file)
@@ -157,11 +157,39 @@ fn weights_that_are_no_numbers_are_refused_as_they_are_loaded() {
     load_runtime();
     let (weights, seed) = shapes("compact-x4");
     let (_folder, file) = checkpoint(&weights, seed);
-    let offset = Weights::open(&[file.clone()]).unwrap().get("params.body.2.bias").unwrap().offset as usize;
+    let offset = Weights::open(std::slice::from_ref(&file)).unwrap().get("params.body.2.bias").unwrap().offset
+        as usize;
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[offset..offset + 4].copy_from_slice(&f32::NAN.to_le_bytes());
     std::fs::write(&file, bytes).unwrap();
     let error = Esrgan::open(&file, 2).map(drop).expect_err("it is refused");
     assert_eq!(error.kind(), ErrorKind::ModelCorrupt, "{error}");
     assert!(error.to_string().contains("no finite numbers"), "{error}");
+}
+
+#[test]
+fn numbers_without_end_are_refused_and_the_next_picture_too() {
+    load_runtime();
+    let (weights, seed) = shapes("compact-x4");
+    let (_folder, file) = checkpoint(&weights, seed);
+    // Black stays finite, so that the file loads; what is lighter does not.
+    let weights = Weights::open(std::slice::from_ref(&file)).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    for name in ["params.body.0.weight", "params.body.2.weight"] {
+        let offset = weights.get(name).unwrap().offset as usize;
+        let huge: Vec<u8> = (0..16 * 9).flat_map(|_| f32::MAX.to_le_bytes()).collect();
+        bytes[offset..offset + huge.len()].copy_from_slice(&huge);
+    }
+    for name in ["params.body.0.bias", "params.body.2.bias"] {
+        let offset = weights.get(name).unwrap().offset as usize;
+        bytes[offset..offset + 16 * 4].fill(0);
+    }
+    std::fs::write(&file, bytes).unwrap();
+    let mut upscaler = Esrgan::open(&file, 2).unwrap();
+    for _ in 0..2 {
+        let request = UpscaleRequest { image: drawn(20, 20, 3), width: 80, height: 80, tile: 0 };
+        let error = upscaler.upscale(&request, &NoControl).expect_err("no picture");
+        assert_eq!(error.kind(), ErrorKind::Engine, "{error}");
+        assert!(error.to_string().contains("20x20 pixels at 0, 0"), "{error}");
+    }
 }

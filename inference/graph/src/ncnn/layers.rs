@@ -70,23 +70,8 @@ impl Read<'_> {
         let to = layer.int(0, 0, 1..=MOST_CHANNELS)?;
         let kernel = layer.int(1, 0, 1..=MOST_KERNEL)?;
         let reach = self.reach_of(kernel)?;
-        let count = to * x.channels * kernel * kernel;
-        if layer.int(6, 0, 1..=usize::MAX)? != count {
-            let why = format!(
-                "parameter 6 announces other weights than the {count} of its {} channels",
-                x.channels
-            );
-            return Err(layer.refused(&why));
-        }
-        let has_bias = layer.int(5, 0, 0..=1)? == 1;
         let dilation = layer.int(2, 1, 1..=MOST_KERNEL)? as i64;
-        let shape = [to, x.channels, kernel, kernel];
-        let tensor = self.reader.marked(&layer.name, &shape)?;
-        let mut inputs = vec![x.value, self.graph.weight(&tensor, &[], &shape.map(|extent| extent as i64))];
-        if has_bias {
-            let bias = self.reader.plain(&layer.name, &[to])?;
-            inputs.push(self.graph.weight(&bias, &[], &[to as i64]));
-        }
+        let inputs = self.weighted(x, [to, x.channels, kernel, kernel])?;
         let attributes = [
             ("kernel_shape", Attribute::Ints(vec![kernel as i64; 2])),
             ("dilations", Attribute::Ints(vec![dilation; 2])),
@@ -95,6 +80,26 @@ impl Read<'_> {
         let value = self.node("Conv", &inputs, &attributes);
         let value = self.activation(value)?;
         Ok(Blob { value, channels: to, reach: x.reach + reach as f64 / x.scale, ..x })
+    }
+
+    /// The inputs of a convolution: `x`, weights of this shape, and the bias where it has one.
+    fn weighted(&mut self, x: Blob, shape: [usize; 4]) -> Result<Vec<Value>> {
+        let layer = self.layer;
+        let count: usize = shape.iter().product();
+        if layer.int(6, 0, 1..=usize::MAX)? != count {
+            let why = format!(
+                "parameter 6 announces other weights than the {count} of its {} channels",
+                x.channels
+            );
+            return Err(layer.refused(&why));
+        }
+        let tensor = self.reader.marked(&layer.name, &shape)?;
+        let mut inputs = vec![x.value, self.graph.weight(&tensor, &[], &shape.map(|extent| extent as i64))];
+        if layer.int(5, 0, 0..=1)? == 1 {
+            let bias = self.reader.plain(&layer.name, &shape[..1])?;
+            inputs.push(self.graph.weight(&bias, &[], &[shape[0] as i64]));
+        }
+        Ok(inputs)
     }
 
     /// How far a convolution reaches that keeps the size: its zeros at each side.
