@@ -87,7 +87,7 @@ impl ClipConfig {
         if !matches!(config.hidden_act.as_str(), "quick_gelu" | "gelu") {
             return Err(unusable(title, &format!("`hidden_act` {} is not known", config.hidden_act)));
         }
-        if config.num_attention_heads == 0 || config.hidden_size % config.num_attention_heads != 0 {
+        if config.num_attention_heads == 0 || !config.hidden_size.is_multiple_of(config.num_attention_heads) {
             return Err(unusable(title, "`hidden_size` is no multiple of `num_attention_heads`"));
         }
         Ok(config)

@@ -117,7 +117,7 @@ mod tests {
             let most = least - multiple + more.next_multiple_of(multiple);
             let cut = Cut::new(length, most, overlap);
             let padded = length.next_multiple_of(multiple);
-            prop_assert!(cut.window <= most && cut.window % multiple == 0);
+            prop_assert!(cut.window <= most && cut.window.is_multiple_of(multiple));
             let mut taken = vec![0.0; length * factor];
             for part in &cut.parts {
                 prop_assert!(part.start % multiple == 0 && part.start + cut.window <= padded);
