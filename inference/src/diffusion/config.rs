@@ -243,10 +243,10 @@ impl UnetFile {
             let heads = heads.at(level).ok_or_else(|| absent("attention_head_dim"))?;
             let depth = self.transformer_layers_per_block.at(level);
             let depth = depth.ok_or_else(|| absent("transformer_layers_per_block"))?;
-            if self.norm_num_groups == 0 || channels == 0 || channels % self.norm_num_groups != 0 {
+            if self.norm_num_groups == 0 || channels == 0 || !channels.is_multiple_of(self.norm_num_groups) {
                 return Err(format!("{channels} channels are not {} groups", self.norm_num_groups));
             }
-            if heads == 0 || channels % heads != 0 {
+            if heads == 0 || !channels.is_multiple_of(heads) {
                 return Err(format!("{channels} channels are not {heads} heads"));
             }
             Ok(BlockConfig { channels, heads, depth, attends: ATTENDING.contains(&kind) })

@@ -36,10 +36,10 @@ impl Shelf {
         self.checkpoints += 1;
         let checkpoint = self.folder.path().join(format!("checkpoint-{}", self.checkpoints));
         for (network, stem) in NETWORKS {
-            fs::create_dir_all(checkpoint.join(network)).unwrap();
+            fs::create_dir_all(checkpoint.join(network)).expect("a folder is made");
             for file in ["config.json", &format!("{stem}.safetensors")] {
                 fs::hard_link(networks.join(network).join(file), checkpoint.join(network).join(file))
-                    .unwrap();
+                    .expect("a file is linked");
             }
         }
         let index = json!({"force_zeros_for_empty_prompt": case.json["zeros_for_empty"]});
@@ -170,6 +170,6 @@ pub(crate) fn lora(model: &Case, name: &str, dtype: Dtype) -> Tensors {
 }
 
 pub(crate) fn write_json(path: &Path, value: &Value) {
-    fs::create_dir_all(path.parent().expect("a file has a folder")).unwrap();
-    fs::write(path, value.to_string()).unwrap();
+    fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder is made");
+    fs::write(path, value.to_string()).expect("a file is written");
 }

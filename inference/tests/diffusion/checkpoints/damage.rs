@@ -27,7 +27,7 @@ fn assert_told(path: &Path, told: &[&str]) {
     let error = refused(path);
     assert_eq!(error.kind(), ErrorKind::ModelCorrupt, "{error}");
     let message = error.to_string();
-    assert!(message.contains(path.to_str().unwrap()), "{message}");
+    assert!(message.contains(path.to_str().expect("a path in UTF-8")), "{message}");
     for told in told {
         assert!(message.contains(told), "`{told}` is not in: {message}");
     }
@@ -35,10 +35,10 @@ fn assert_told(path: &Path, told: &[&str]) {
 
 /// A file of this header, written as it is, and so many bytes of zeros.
 fn file(path: &Path, header: &[u8], data: u64) {
-    let mut file = File::create(path).unwrap();
-    file.write_all(&(header.len() as u64).to_le_bytes()).unwrap();
-    file.write_all(header).unwrap();
-    file.set_len(8 + header.len() as u64 + data).unwrap();
+    let mut file = File::create(path).expect("a file is made");
+    file.write_all(&(header.len() as u64).to_le_bytes()).expect("its length is written");
+    file.write_all(header).expect("its header is written");
+    file.set_len(8 + header.len() as u64 + data).expect("it is as long");
 }
 
 fn entry(shape: &[u64], offsets: [u64; 2]) -> Value {

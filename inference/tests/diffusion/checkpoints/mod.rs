@@ -24,7 +24,7 @@ use tempfile::TempDir;
 const DTYPES: [(Dtype, &str); 3] = [(Dtype::F32, "f32"), (Dtype::F16, "f16"), (Dtype::BF16, "bf16")];
 
 fn scratch() -> TempDir {
-    tempfile::tempdir().unwrap()
+    tempfile::tempdir().expect("a scratch folder")
 }
 
 /// The committed case's model in one file.
@@ -58,25 +58,26 @@ fn graphs(checkpoint: &Checkpoint) -> Result<[Model; 5]> {
 /// What the networks make of a case's inputs, by the names of its arrays.
 fn answers(case: &Case, checkpoint: &Checkpoint) -> Vec<(&'static str, Array)> {
     load_runtime();
-    let [unet, first, second, decoder, encoder] = graphs(checkpoint).unwrap();
+    let [unet, first, second, decoder, encoder] = graphs(checkpoint).expect("graphs are written");
     let inputs = inputs(case, &checkpoint.unet.config);
     let feeds: Vec<(&str, Feed<'_>)> = inputs.iter().map(|(name, array)| (*name, array.into())).collect();
-    let mut made = vec![("noise", open("UNet", &unet).run(&feeds, &["noise"]).unwrap())];
+    let mut made = vec![("noise", open("UNet", &unet).run(&feeds, &["noise"]).expect("the UNet runs"))];
     let (ids, shape) = (case.integers("ids"), case.tensor("ids").shape.clone());
     // The script ends the text at its eighth token.
     let (end, one) = ([7i64], [1usize]);
     let layer = |n: usize| format!("hidden_{}", checkpoint.text[n].config.num_hidden_layers - 1);
     let mut feeds = vec![("ids", Feed::Ints(&shape, &ids))];
-    made.push(("hidden", open("text encoder", &first).run(&feeds, &[&layer(0)]).unwrap()));
+    made.push(("hidden", open("text encoder", &first).run(&feeds, &[&layer(0)]).expect("the encoder runs")));
     feeds.push(("ends", Feed::Ints(&one, &end)));
-    let mut second = open("text encoder", &second).run(&feeds, &[&layer(1), "pooled"]).unwrap();
+    let mut second =
+        open("text encoder", &second).run(&feeds, &[&layer(1), "pooled"]).expect("the encoder runs");
     made.push(("pooled_2", vec![second.remove(1)]));
     made.push(("hidden_2", second));
     let (latents, picture) = (array(case, "latents"), array(case, "picture"));
     let decoded = open("decoder", &decoder).run(&[("latents", (&latents).into())], &["picture"]);
-    made.push(("decoded", decoded.unwrap()));
+    made.push(("decoded", decoded.expect("the decoder runs")));
     let moments = open("encoder", &encoder).run(&[("picture", (&picture).into())], &["moments"]);
-    made.push(("moments", moments.unwrap()));
+    made.push(("moments", moments.expect("the encoder runs")));
     made.into_iter().map(|(name, mut arrays)| (name, arrays.remove(0))).collect()
 }
 
@@ -132,8 +133,8 @@ fn adapted(case: &Case, model: &Tensors, lora: &Tensors) -> Vec<(&'static str, A
         (scratch.path().join("model.safetensors"), scratch.path().join("lora.safetensors"));
     model.write(&model_path);
     lora.write(&lora_path);
-    let mut checkpoint = Checkpoint::open(&model_path, None).unwrap();
-    Lora::open(&lora_path).unwrap().apply(&mut checkpoint, 0.9).unwrap();
+    let mut checkpoint = Checkpoint::open(&model_path, None).expect("it opens");
+    Lora::open(&lora_path).expect("it fits").apply(&mut checkpoint, 0.9).expect("it fits");
     answers(case, &checkpoint)
 }
 

@@ -16,7 +16,7 @@ fn said(names: &[&str]) -> String {
     let mut tensors = Tensors::default();
     names.iter().for_each(|name| tensors.floats(name, &[1], &[0.0]));
     tensors.write(&path);
-    let error = Checkpoint::open(&path, None).unwrap_err();
+    let error = Checkpoint::open(&path, None).expect_err("it is refused");
     assert_eq!(error.kind(), ErrorKind::ModelCorrupt, "{error}");
     error.to_string()
 }
@@ -109,13 +109,14 @@ fn lora_said(tensors: &Tensors) -> String {
     let (lora, model) = (scratch.path().join("lora.safetensors"), scratch.path().join("model.safetensors"));
     tensors.write(&lora);
     whole().write(&model);
-    let mut checkpoint = Checkpoint::open(&model, None).unwrap();
+    let mut checkpoint = Checkpoint::open(&model, None).expect("the checkpoint is whole");
     let before = format!("{checkpoint:?}");
-    let error = Lora::open(&lora).and_then(|lora| lora.apply(&mut checkpoint, 1.0)).unwrap_err();
+    let error =
+        Lora::open(&lora).and_then(|lora| lora.apply(&mut checkpoint, 1.0)).expect_err("it is refused");
     assert_eq!(error.kind(), ErrorKind::ModelCorrupt);
     assert_eq!(format!("{checkpoint:?}"), before, "nothing is changed by a LoRA that does not fit");
     let message = error.to_string();
-    assert!(message.contains(lora.to_str().unwrap()), "{message}");
+    assert!(message.contains(lora.to_str().expect("a path in UTF-8")), "{message}");
     message
 }
 

@@ -26,10 +26,10 @@ struct Checkpoint {
 impl Checkpoint {
     fn of(weights: &BTreeMap<String, Vec<usize>>, prefix: &str, seed: u64) -> Self {
         checkpoint::load_runtime();
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a scratch folder");
         let file = folder.path().join("model.safetensors");
         checkpoint::write(&file, weights, prefix, seed);
-        Self { weights: Weights::open(&[file]).unwrap(), _folder: folder }
+        Self { weights: Weights::open(&[file]).expect("the file is whole"), _folder: folder }
     }
 }
 
@@ -44,5 +44,5 @@ fn assert_close(case: &Case, what: &str, got: &Array, expected: &str, target: Ta
 }
 
 pub(crate) fn open(name: &'static str, model: &reelsmith_graph::Model) -> Network {
-    Network::open(name, model, 2).unwrap()
+    Network::open(name, model, 2).expect("ONNX Runtime takes the graph")
 }

@@ -35,7 +35,7 @@ fn picture(name: &str, request: &ImageRequest, channels: u8) -> Image {
     let count = request.width as usize * request.height as usize * usize::from(channels);
     let numbers = uniform(name, request.seed, count);
     let pixels = numbers.iter().map(|number| ((number + 1.0) * 128.0).floor() as u8).collect();
-    Image::new(request.width, request.height, channels, pixels).unwrap()
+    Image::new(request.width, request.height, channels, pixels).expect("as many bytes as pixels")
 }
 
 fn field<T: DeserializeOwned>(request: &Value, name: &str) -> T {
@@ -111,7 +111,7 @@ fn open_at(checkpoint: &Path, shelf: &Shelf, case: &Case, requests: &[ImageReque
         target: Target::CPU,
         processor: 2.into(),
     };
-    Sdxl::open(config).unwrap()
+    Sdxl::open(config).expect("the checkpoint is whole")
 }
 
 /// What the script keeps of a picture: every `stride`-th row and column.

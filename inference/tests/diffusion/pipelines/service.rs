@@ -90,12 +90,12 @@ impl Watch {
 
 impl Control for Watch {
     fn step(&self, progress: Progress) -> Verdict {
-        self.told.lock().unwrap().push(progress);
+        self.told.lock().expect("no other thread panics").push(progress);
         if progress.done >= self.cancel_at { Verdict::Cancel } else { Verdict::Continue }
     }
 
     fn preview(&self, image: Image) {
-        self.previews.lock().unwrap().push(image);
+        self.previews.lock().expect("no other thread panics").push(image);
     }
 }
 
