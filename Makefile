@@ -10,7 +10,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/reelsmith
 REELSMITH = cargo run --quiet --release --package reelsmith --
 export REELSMITH_TEST_TOOLS := $(CACHE)/tools
 
-.PHONY: help demo test bench check setup setup-test clean-out
+.PHONY: help demo test parity bench check setup setup-test clean-out
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +21,9 @@ demo: setup ## Build, fetch the models and make the example Short into out/.
 
 test: setup-test ## Run every test; needs no GPU and no server.
 	cargo test --workspace --no-fail-fast
+
+parity: setup-test ## Compare with the reference implementations on fresh cases (7 GB of Python packages).
+	tests/reference/parity.sh
 
 bench: setup-test ## Measure against peers and print the tables of benches/results/.
 	benches/peers/assembly_setup.sh
