@@ -181,7 +181,7 @@ fn a_hero_of_a_large_picture_fits_its_bound_without_any_model() {
     assert!((30..=92).contains(&quality), "{quality}");
     assert_eq!(size(&desk.path("hero.webp")), (1280, 720));
     assert!(std::fs::metadata(desk.path("hero.webp")).expect("written").len() <= 30_000);
-    desk.run(&["make", "hero", "--picture", "base.png", "--max-bytes", "9"])
+    desk.run(&["make", "hero", "--picture", "base.png", "--size", "1280x720", "--max-bytes", "9"])
         .refused(2, "does not fit in 9 bytes");
     desk.run(&["make", "hero", "--picture", "base.png", "--out", "a.png"]).refused(2, "must end in .webp");
     desk.run(&["make", "hero"]).refused(2, "PROMPT");
