@@ -1,6 +1,10 @@
-//! The picture commands of the built binary, as far as no text-to-image model is needed.
+//! The picture commands of the built binary, with real engines: an upscaler, and a small random SDXL.
 
-use serde_json::Value;
+#[path = "../../inference/tests/support/fill.rs"]
+mod fill;
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
@@ -37,9 +41,9 @@ impl Desk {
     /// Runs it with the models of this machine and settings of nobody.
     #[expect(clippy::disallowed_methods, reason = "tests find the shared model cache as the product does")]
     fn run(&self, args: &[&str]) -> Ended {
-        let cache = std::env::var("XDG_CACHE_HOME").map(PathBuf::from);
+        let cache = std::env::var("XDG_CACHE_HOME").ok().filter(|dir| !dir.is_empty()).map(PathBuf::from);
         let home = std::env::home_dir().expect("a home directory");
-        let models = cache.unwrap_or_else(|_| home.join(".cache")).join("reelsmith/models");
+        let models = cache.unwrap_or_else(|| home.join(".cache")).join("reelsmith/models");
         let output = Command::new(env!("CARGO_BIN_EXE_reelsmith"))
             .args(["--offline", "--config", "/dev/null", "--models-dir"])
             .arg(models)
@@ -64,9 +68,13 @@ impl Ended {
         assert!(self.stderr.contains(says), "{says:?} is not in\n{}", self.stderr);
     }
 
+    fn done(&self) {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+    }
+
     /// The last line of `--json` output.
     fn finished(&self) -> Value {
-        assert_eq!(self.code, 0, "{}", self.stderr);
+        self.done();
         let last = self.stdout.lines().last().expect("a line");
         let value: Value = serde_json::from_str(last).expect("JSON");
         assert_eq!(value["kind"], "finished");
@@ -87,22 +95,15 @@ fn plain_upscaler(path: &Path) {
     }
     layers.extend(["conv_body", "conv_up1", "conv_up2", "conv_hr"].map(|name| (name.to_owned(), 64, 64)));
     layers.push(("conv_last".to_owned(), 3, 64));
-    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
-    let mut add = |name: String, shape: Vec<usize>, values: Vec<f32>| {
-        let begin = data.len();
-        data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        let entry =
-            serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [begin, data.len()] });
-        header.insert(name, entry);
-    };
-    for (name, out, inside) in layers {
+    let tensors = layers.into_iter().flat_map(|(name, out, inside)| {
         let bias = if name == "conv_last" { vec![0.2, 0.4, 0.6] } else { vec![0.0; out] };
-        add(format!("{name}.weight"), vec![out, inside, 3, 3], vec![0.0; out * inside * 9]);
-        add(format!("{name}.bias"), vec![out], bias);
-    }
-    let header = serde_json::Value::Object(header).to_string();
-    let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat();
-    std::fs::write(path, bytes).expect("written");
+        let weight = vec![0.0; out * inside * 9];
+        [
+            (format!("{name}.weight"), vec![out, inside, 3, 3], weight),
+            (format!("{name}.bias"), vec![out], bias),
+        ]
+    });
+    write_weights(path, tensors);
 }
 
 #[test]
@@ -212,4 +213,55 @@ fn wrong_pictures_and_models_are_told_before_anything_is_loaded() {
     desk.run(&["upscale", "base.png", "--scale", "17"]).refused(2, "16");
     desk.run(&["upscale", "base.png", "--model", "own.safetensors", "--size", "99999x1"])
         .refused(2, "99999x1");
+}
+
+/// Writes a safetensors file of these tensors in f32: name, shape, numbers.
+fn write_weights(path: &Path, tensors: impl Iterator<Item = (String, Vec<usize>, Vec<f32>)>) {
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    for (name, shape, numbers) in tensors {
+        let start = data.len();
+        data.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        let entry = json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, data.len()] });
+        header.insert(name, entry);
+    }
+    let header = Value::Object(header).to_string();
+    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat();
+    std::fs::write(path, file).expect("written");
+}
+
+/// A small SDXL with random weights in diffusers' layout, as the reference scripts describe it.
+fn small_sdxl(folder: &Path) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden/sdxl-0/case.json");
+    let case = std::fs::read_to_string(golden).expect("the golden case");
+    let case: Value = serde_json::from_str(&case).expect("JSON");
+    for part in ["unet", "vae", "text_encoder", "text_encoder_2"] {
+        let own = folder.join(part);
+        std::fs::create_dir_all(&own).expect("a folder");
+        std::fs::write(own.join("config.json"), case[part]["config"].to_string()).expect("written");
+        let shapes: BTreeMap<String, Vec<usize>> =
+            serde_json::from_value(case[part]["weights"].clone()).expect("names and shapes");
+        let filled = shapes.into_iter().map(|(name, shape)| {
+            let numbers = fill::filled(&name, &shape, 0);
+            (name, shape, numbers)
+        });
+        write_weights(&own.join("model.safetensors"), filled);
+    }
+}
+
+#[test]
+fn a_prompt_becomes_pictures_with_their_recipes_and_one_seed_the_same_bytes() {
+    let desk = Desk::new();
+    small_sdxl(&desk.path("sdxl"));
+    let drawing = ["make", "image", "a (red:1.3) fox", "--model", "sdxl", "--size", "128x64", "--steps", "3"];
+    let told = desk.run(&[&drawing[..], &["--seed", "7", "--count", "2", "--json"]].concat()).finished();
+    let paths: Vec<PathBuf> = serde_json::from_value(told["files"].clone()).expect("paths");
+    assert_eq!(paths.len(), 2, "{told}");
+    assert!(paths.iter().all(|path| size(&desk.path(path.to_str().expect("UTF-8"))) == (128, 64)));
+    let first = std::fs::read(desk.path(paths[0].to_str().expect("UTF-8"))).expect("a picture");
+    assert!(first.windows(10).any(|bytes| bytes == b"Steps: 3, "), "the recipe is in the file");
+    desk.run(&[&drawing[..], &["--seed", "7", "--out", "again.png"]].concat()).done();
+    assert_eq!(std::fs::read(desk.path("again.png")).expect("a picture"), first);
+    let painted = ["--init", "again.png", "--strength", "0.7", "--out", "changed.png", "--seed", "8"];
+    desk.run(&[&drawing[..], &painted].concat()).done();
+    assert_ne!(std::fs::read(desk.path("changed.png")).expect("a picture"), first);
 }
