@@ -235,7 +235,7 @@ fn start(args: &OursArgs, name: &str) -> Result<(Network, Started)> {
     let graph = clock.elapsed().as_secs_f64();
     let network = match name {
         "unet" => Network::open_in_place(title, &model, args.threads)?,
-        _ => Network::open(title, &model, args.threads)?,
+        _ => Network::open_unplanned(title, &model, args.threads)?,
     };
     let session = clock.elapsed().as_secs_f64() - graph;
     let copied = own_memory()?.saturating_sub(before);

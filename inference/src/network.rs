@@ -64,8 +64,8 @@ pub struct Network {
 
 impl Network {
     /// Opens `model`, called `name` in errors, with its convolutions' weights copied into the order that the processor
-    /// takes them fastest in: for a network that is mostly convolutions (autoencoders run in 0.85 of the time that
-    /// [`Network::open_in_place`] gives them). Its weight files must not change while this lives.
+    /// takes them fastest in: for a network that is mostly convolutions (an autoencoder then takes 0.85 of the
+    /// time that [`Network::open_in_place`] gives it). Its weight files must not change while this lives.
     ///
     /// # Errors
     /// `RuntimeMissing` before ONNX Runtime was loaded, `OutOfMemory`, or `Engine`.

@@ -125,7 +125,7 @@ impl Networks {
         started(&mut self.decoder, || {
             part.weights.unchanged()?;
             let model = decoder(&part.config, &part.weights, target)?;
-            Network::open("autoencoder", &model, self.processor)
+            Network::open_unplanned("autoencoder", &model, self.processor)
         })
     }
 
@@ -133,7 +133,11 @@ impl Networks {
         let (part, target) = (&checkpoint.vae, self.vae_target(checkpoint));
         started(&mut self.encoder, || {
             part.weights.unchanged()?;
-            Network::open("autoencoder", &encoder(&part.config, &part.weights, target)?, self.processor)
+            Network::open_unplanned(
+                "autoencoder",
+                &encoder(&part.config, &part.weights, target)?,
+                self.processor,
+            )
         })
     }
 
