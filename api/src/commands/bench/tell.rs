@@ -63,7 +63,8 @@ pub(super) fn plot(rows: &[Measured]) -> String {
         let top = ROW * (n as f64 + 1.3);
         let steps = row.steps.map_or(String::new(), |steps| format!(", {steps} steps"));
         let label = format!("{}  {}x{} x{}{steps}", row.model, row.width, row.height, row.count);
-        let end = LABELS + row.median() * scale;
+        let slowest = row.seconds.iter().fold(0.0f64, |most, seconds| most.max(*seconds));
+        let end = LABELS + slowest * scale;
         let _ = writeln!(svg, "<text x=\"16\" y=\"{:.1}\">{}</text>", top + 17.0, escaped(&label));
         let bar = row.median() * scale;
         let _ = writeln!(
