@@ -6,6 +6,7 @@
 
 mod assembly;
 mod captions;
+mod contender;
 mod cpu;
 mod decision;
 mod job;

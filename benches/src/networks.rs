@@ -1,17 +1,20 @@
 //! Speed of SDXL's networks at their true size (random weights, f32) against PyTorch on the same cores, in turn; what
 //! it takes to start them, and how much of the weights is copied.
 
-use crate::cpu::{KilledOnDrop, own_seconds};
+use crate::contender::Contender;
+use crate::cpu::own_seconds;
 use crate::results::{machine, median, write};
 use anyhow::{Context, Result, bail};
 use reelsmith_graph::{Model, Target};
 use reelsmith_inference::diffusion::{checkpoint, unet::unet, vae::decoder};
 use reelsmith_inference::network::{Array, Network};
 use serde::{Deserialize, Serialize};
-use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
+
+/// What prepares the peer.
+const SETUP: &str = "benches/peers/networks_setup.sh";
 
 /// How to measure.
 #[derive(Debug, clap::Args)]
@@ -88,31 +91,6 @@ struct Row {
     peer: Vec<Cost>,
 }
 
-struct Contender {
-    _child: KilledOnDrop,
-    input: ChildStdin,
-    output: Lines<BufReader<ChildStdout>>,
-}
-
-impl Contender {
-    fn start(command: &mut Command) -> Result<Self> {
-        let program = command.get_program().to_owned();
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let child =
-            child.with_context(|| format!("start {program:?}; benches/peers/networks_setup.sh makes it"))?;
-        let mut child = KilledOnDrop(child);
-        let input = child.0.stdin.take().context("a child without an input")?;
-        let output = BufReader::new(child.0.stdout.take().context("a child without an output")?).lines();
-        Ok(Self { _child: child, input, output })
-    }
-
-    fn run(&mut self, workload: &str) -> Result<Answer> {
-        writeln!(self.input, "{workload}")?;
-        let answer = self.output.next().context("a contender ended")??;
-        serde_json::from_str(&answer).with_context(|| format!("a contender answered {answer:?}"))
-    }
-}
-
 /// Runs the contest.
 ///
 /// # Errors
@@ -132,14 +110,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             Command::new(std::env::current_exe()?)
                 .args(["networks-ours", "--threads", &threads, "--networks"])
                 .arg(&args.networks),
+            SETUP,
         )?;
         let mut peer = Contender::start(
             Command::new(&args.python).arg(script).arg("run").arg(&args.networks).arg(&threads),
+            SETUP,
         )?;
         let mut row =
             Row { workload: workload.clone(), started: None, memory: 0, ours: vec![], peer: vec![] };
         for round in 0..=args.runs {
-            let (a, b) = (ours.run(workload)?, peer.run(workload)?);
+            let (a, b) = (ours.ask::<Answer>(workload)?, peer.ask::<Answer>(workload)?);
             eprintln!("round {round} {workload}: ours {:.2} s, PyTorch {:.2} s", a.cost.wall, b.cost.wall);
             row.started = row.started.or(a.started);
             row.memory = row.memory.max(a.memory);

@@ -7,14 +7,16 @@ pub(crate) mod words;
 
 pub(crate) use ours::{OursArgs, run_ours};
 
-use crate::cpu::KilledOnDrop;
+use crate::contender::Contender;
 use crate::results::{machine, median, write};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use speaker::Models;
-use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
+
+/// What prepares the peer.
+const SETUP: &str = "benches/peers/voice_setup.sh";
 
 /// How to measure.
 #[derive(Debug, clap::Args)]
@@ -61,32 +63,6 @@ struct Cost {
     audio: f64,
 }
 
-/// A contender: a child that speaks a line at a time.
-struct Contender {
-    _child: KilledOnDrop,
-    input: ChildStdin,
-    output: Lines<BufReader<ChildStdout>>,
-}
-
-impl Contender {
-    fn start(command: &mut Command) -> Result<Self> {
-        let program = command.get_program().to_owned();
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let child =
-            child.with_context(|| format!("start {program:?}; benches/peers/voice_setup.sh makes it"))?;
-        let mut child = KilledOnDrop(child);
-        let input = child.0.stdin.take().context("a child without an input")?;
-        let output = BufReader::new(child.0.stdout.take().context("a child without an output")?).lines();
-        Ok(Self { _child: child, input, output })
-    }
-
-    fn speak(&mut self, line: &str) -> Result<Cost> {
-        writeln!(self.input, "{}", serde_json::to_string(line)?)?;
-        let answer = self.output.next().context("a contender ended")??;
-        serde_json::from_str(&answer).with_context(|| format!("a contender answered {answer:?}"))
-    }
-}
-
 #[derive(Debug, Serialize)]
 struct Row {
     precision: String,
@@ -116,31 +92,37 @@ fn contest(args: &Args, precision: &str) -> Result<Vec<Row>> {
     };
     let threads = args.threads.to_string();
     let model = args.models.model(precision);
-    let mut ours = Contender::start(Command::new(std::env::current_exe()?).args([
-        Path::new("voice-ours"),
-        Path::new("--models"),
-        &args.models.models,
-        Path::new("--voice"),
-        Path::new(&args.models.voice),
-        Path::new("--precision"),
-        Path::new(precision),
-        Path::new("--threads"),
-        Path::new(&threads),
-    ]))?;
-    let mut peer = Contender::start(Command::new(&args.models.python).args([
-        Path::new("benches/peers/voice_kokoro_onnx.py"),
-        &model,
-        &args.models.models.join("kokoro-voices"),
-        Path::new(&args.models.voice),
-        Path::new(&threads),
-    ]))?;
+    let mut ours = Contender::start(
+        Command::new(std::env::current_exe()?).args([
+            Path::new("voice-ours"),
+            Path::new("--models"),
+            &args.models.models,
+            Path::new("--voice"),
+            Path::new(&args.models.voice),
+            Path::new("--precision"),
+            Path::new(precision),
+            Path::new("--threads"),
+            Path::new(&threads),
+        ]),
+        SETUP,
+    )?;
+    let mut peer = Contender::start(
+        Command::new(&args.models.python).args([
+            Path::new("benches/peers/voice_kokoro_onnx.py"),
+            &model,
+            &args.models.models.join("kokoro-voices"),
+            Path::new(&args.models.voice),
+            Path::new(&threads),
+        ]),
+        SETUP,
+    )?;
     let mut rows: Vec<Row> = TEXTS
         .iter()
         .map(|(name, _)| Row { precision: precision.to_owned(), text: name, ours: vec![], peer: vec![] })
         .collect();
     for round in 0..=args.runs {
         for (row, ((_, text), phonemes)) in rows.iter_mut().zip(TEXTS.iter().zip(&phonemes)) {
-            let (a, b) = (ours.speak(text)?, peer.speak(phonemes)?);
+            let (a, b) = (ours.ask::<Cost>(&json(text)?)?, peer.ask::<Cost>(&json(phonemes)?)?);
             eprintln!("{precision} round {round} {}: ours {:.2}, peer {:.2} CPU s", row.text, a.cpu, b.cpu);
             // The first round warms the caches.
             if round > 0 {
@@ -150,6 +132,11 @@ fn contest(args: &Args, precision: &str) -> Result<Vec<Row>> {
         }
     }
     Ok(rows)
+}
+
+/// A text as a line.
+fn json(text: &str) -> Result<String> {
+    Ok(serde_json::to_string(text)?)
 }
 
 fn table(args: &Args, rows: &[Row]) -> String {
