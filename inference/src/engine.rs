@@ -228,3 +228,23 @@ fn incomplete(why: &str) -> InferenceError {
     let message = format!("the model's catalogue entry does not fit the engine: {why}; see docs/models.md");
     InferenceError::new(ErrorKind::InvalidRequest, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreConfig;
+    use std::sync::Arc;
+
+    #[test]
+    fn sdxl_fits_on_a_card_of_sixteen_gigabytes() {
+        let catalogue = Arc::new(Catalogue::builtin().unwrap());
+        let store = Store::new(PathBuf::from("/nonexistent"), catalogue, StoreConfig::default());
+        // Nine tenths of the card: what `device.memory` is where nobody says.
+        let budget = (16u64 << 30) / 10 * 9;
+        let engine = LocalEngine::new(store.clone(), 2).with_cuda(budget);
+        let id = ModelId::from("sdxl-base-1.0");
+        assert!(engine.footprint(&id).unwrap().total() <= budget);
+        let cpu = LocalEngine::new(store, 2).footprint(&id).unwrap();
+        assert!(cpu.weights > 2 * 6_000_000_000, "a CPU computes in f32");
+    }
+}

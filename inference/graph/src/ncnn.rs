@@ -115,6 +115,13 @@ impl Walk {
             ("Input", false) => return Err(layer.refused("a second input")),
             _ => Read { graph: &mut self.graph, layer, reader }.blob(inputs)?,
         };
+        // Between picture and result nothing need be larger than the largest result, whatever a file asks for.
+        if !(1.0 / MOST_FACTOR..=MOST_FACTOR).contains(&blob.scale) || !blob.reach.is_finite() {
+            let scale = blob.scale;
+            return Err(layer.refused(&format!(
+                "it makes {scale} times the picture's size; at most {MOST_FACTOR} are taken"
+            )));
+        }
         self.blobs.push(blob);
         Ok(self.blobs.len() - 1)
     }

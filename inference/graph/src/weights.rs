@@ -319,6 +319,17 @@ impl<'a> Layer<'a> {
     }
 }
 
+/// Opens a regular file; opening a pipe would wait for whoever writes into it.
+///
+/// # Errors
+/// `InvalidInput` for what is no regular file, and whatever the system answers.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    match path.metadata()?.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
+    }
+}
+
 /// A file that cannot be had or read.
 pub(crate) fn unreadable(path: &Path, error: io::Error) -> InferenceError {
     let (kind, why) = match error.kind() {

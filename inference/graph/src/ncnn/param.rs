@@ -1,10 +1,9 @@
 //! The `.param` of an ncnn network: a magic number, how many layers and blobs there are, and one line for each
 //! layer (ncnn, `docs/developer-guide/param-and-model-file-structure.md`).
 
-use crate::weights::{corrupt, unreadable};
+use crate::weights::{corrupt, open_regular, unreadable};
 use reelsmith_inference_core::{InferenceError, Result};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -36,7 +35,7 @@ pub(super) struct Layer {
 /// `ModelMissing` or `ModelCorrupt`, naming the file and the line.
 pub(super) fn read(path: &Path) -> Result<Vec<Layer>> {
     let mut text = String::new();
-    let file = File::open(path).map_err(|error| unreadable(path, error))?;
+    let file = open_regular(path).map_err(|error| unreadable(path, error))?;
     file.take(MOST_BYTES + 1).read_to_string(&mut text).map_err(|error| match error.kind() {
         std::io::ErrorKind::InvalidData => refused(path, 1, "it is no text (the binary form is not read)"),
         _ => unreadable(path, error),

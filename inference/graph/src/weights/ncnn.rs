@@ -1,7 +1,7 @@
 //! The weights of an ncnn `.bin`: no names and no header, only arrays one after the other in the order of the
 //! layers, so that a file can only be read along its `.param` (ncnn, `src/modelbin.cpp`).
 
-use super::{Tensor, corrupt, unreadable};
+use super::{Tensor, corrupt, open_regular, unreadable};
 use crate::proto::Element;
 use reelsmith_inference_core::Result;
 use std::fs::File;
@@ -35,7 +35,7 @@ impl Reader {
         if absolute.to_str().is_none() {
             return Err(corrupt(format!("{}: the path is not UTF-8; move the file", path.display())));
         }
-        let file = File::open(path).map_err(failed)?;
+        let file = open_regular(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         Ok(Self { file, path: absolute, length, at: 0 })
     }

@@ -1,6 +1,6 @@
 //! The header of a safetensors file, read and checked; the tensors' bytes are not touched.
 
-use super::{Tensor, corrupt, unreadable};
+use super::{Tensor, corrupt, open_regular, unreadable};
 use crate::proto::Element;
 use reelsmith_inference_core::{InferenceError, Result};
 use safetensors::Dtype;
@@ -28,11 +28,7 @@ pub(super) fn read(path: &Path) -> Result<Contents> {
     if absolute.to_str().is_none() {
         return Err(corrupt(format!("{}: the path is not UTF-8; move the file", path.display())));
     }
-    // Opening a pipe would wait for whoever writes into it.
-    if !path.metadata().map_err(failed)?.is_file() {
-        return Err(not_safetensors(path, "it is no regular file"));
-    }
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = open_regular(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let header = header(&mut file, length).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => not_safetensors(path, &error.to_string()),

@@ -7,10 +7,10 @@ use crate::diffusion::controlnet::ControlNetConfig;
 use crate::diffusion::schedule::ScheduleConfig;
 use crate::diffusion::vae::VaeConfig;
 use reelsmith_graph::Weights;
+use reelsmith_graph::weights::open_regular;
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -145,12 +145,8 @@ fn read(path: &Path) -> Result<String> {
         };
         InferenceError::new(kind, format!("{} cannot be read", path.display())).with_source(error)
     };
-    let is_file = path.metadata().map_err(failed)?.is_file();
-    if !is_file {
-        return Err(corrupt(format!("{} is no regular file", path.display())));
-    }
     let mut text = String::new();
-    let length = File::open(path)
+    let length = open_regular(path)
         .and_then(|file| file.take(MOST_JSON + 1).read_to_string(&mut text))
         .map_err(failed)?;
     match length as u64 > MOST_JSON {

@@ -1,6 +1,7 @@
 //! Reading a small file that may be damaged or not small at all.
 
 use flate2::read::MultiGzDecoder;
+use reelsmith_graph::weights::open_regular;
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use std::fs::File;
 use std::io::{ErrorKind as IoKind, Read};
@@ -27,7 +28,7 @@ pub(super) fn corrupt(path: &Path, reason: impl std::fmt::Display) -> InferenceE
 }
 
 fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|error| match error.kind() {
+    open_regular(path).map_err(|error| match error.kind() {
         IoKind::NotFound => {
             let message = format!("{} is not there; fetch it with `reelsmith models pull`", path.display());
             InferenceError::new(ErrorKind::ModelMissing, message).with_source(error)

@@ -199,3 +199,14 @@ fn a_lora_of_two_keys_for_one_layer_is_not_taken_twice() {
     let message = lora_said(&twice);
     assert!(message.contains("twice"), "{message}");
 }
+
+#[test]
+fn a_checkpoint_of_other_noise_levels_is_told() {
+    let scratch = scratch();
+    let path = scratch.path().join("model.safetensors");
+    let mut tensors = whole();
+    tensors.floats("edm_vpred.sigma_max", &[1], &[120.0]);
+    tensors.write(&path);
+    let error = Checkpoint::open(&path, None).expect_err("it is refused");
+    assert!(error.to_string().contains("EDM"), "{error}");
+}

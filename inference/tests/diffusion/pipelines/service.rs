@@ -3,7 +3,7 @@
 use super::{committed, compare, open, open_at, request};
 use crate::layouts::{Shelf, model_of, write_folder};
 use crate::support::checkpoint::Tensors;
-use reelsmith_inference_core::image::{Image, TextToImage};
+use reelsmith_inference_core::image::{Image, ImageRequest, TextToImage};
 use reelsmith_inference_core::{Control, ErrorKind, NoControl, Progress, Verdict};
 use safetensors::Dtype;
 use std::sync::Mutex;
@@ -131,4 +131,36 @@ fn progress_is_told_previews_are_shown_and_a_request_can_be_cancelled_at_any_ste
             assert_eq!(error.kind(), ErrorKind::Cancelled, "{name} at {at}");
         }
     }
+}
+
+#[test]
+fn a_checkpoint_for_inpainting_asks_for_a_picture_and_a_mask() {
+    let case = committed("inpaint-9");
+    let request = request(&case);
+    let mut shelf = Shelf::new();
+    let mut sdxl = open(&mut shelf, &case, std::slice::from_ref(&request));
+    let error = sdxl.generate(&ImageRequest { start: None, ..request.clone() }, &NoControl).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    assert!(error.to_string().contains("mask"), "{error}");
+    assert!(sdxl.footprint(&request).peak_activation > 0);
+    let absurd = ImageRequest { width: u32::MAX, height: u32::MAX, count: u32::MAX, ..request };
+    assert_eq!(sdxl.footprint(&absurd).peak_activation, 0, "what is refused takes nothing");
+}
+
+#[test]
+fn a_checkpoint_that_changed_while_it_was_loaded_is_told() {
+    let case = committed("euler");
+    let request = request(&case);
+    let mut shelf = Shelf::new();
+    let folder = shelf.checkpoint(&case);
+    let mut sdxl = open_at(&folder, &shelf, &case, std::slice::from_ref(&request));
+    let unet = std::fs::read_dir(folder.join("unet")).unwrap().map(|entry| entry.unwrap().path());
+    let file = unet.into_iter().find(|path| path.extension().is_some_and(|e| e == "safetensors")).unwrap();
+    let bytes = std::fs::read(&file).unwrap();
+    // Another file under the name: the one that is loaded stays as it is.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, bytes).unwrap();
+    let error = sdxl.generate(&request, &NoControl).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ModelCorrupt);
+    assert!(error.to_string().contains("changed"), "{error}");
 }
