@@ -60,7 +60,7 @@ async fn missing_and_damaged_files_are_refused_before_an_engine_sees_them() {
 
 /// The models of this machine, where `make setup-test` puts them.
 fn installed() -> Store {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let cache = cache.or_else(|| std::env::home_dir().map(|home| home.join(".cache"))).expect("a home");
     let catalogue = Arc::new(Catalogue::builtin().expect("valid"));
     Store::new(

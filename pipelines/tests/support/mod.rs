@@ -180,7 +180,7 @@ pub fn document(script: &str) -> Document {
 
 /// The bundled font files; they must have been fetched.
 fn font_files() -> Vec<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let home = std::env::home_dir().expect("a home directory");
     let models = cache.unwrap_or_else(|| home.join(".cache")).join("reelsmith/models");
     let directories = std::fs::read_dir(&models).into_iter().flatten().flatten().map(|entry| entry.path());

@@ -20,7 +20,7 @@ const FONTS: [(&str, &str); 7] = [
 
 /// Where `make setup` puts models by default.
 fn models() -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let home = std::env::home_dir().expect("a home directory");
     cache.unwrap_or_else(|| home.join(".cache")).join("reelsmith/models")
 }
