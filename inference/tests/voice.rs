@@ -14,6 +14,7 @@ const MODEL: &str = "kokoro-82m-fp32/kokoro.onnx";
 /// A file of the default model directory.
 fn file(path: &str) -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME")
+        .filter(|dir| !dir.is_empty())
         .map(PathBuf::from)
         .unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").expect("a home directory")).join(".cache"));
     let path = cache.join("reelsmith/models").join(path);
