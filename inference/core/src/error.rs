@@ -53,6 +53,16 @@ impl InferenceError {
         self.kind
     }
 
+    /// A request that can never succeed as it stands.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidRequest, message)
+    }
+
+    /// A model file that cannot be used.
+    pub fn corrupt(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::ModelCorrupt, message)
+    }
+
     /// The computation was told to stop.
     pub fn cancelled() -> Self {
         Self::new(ErrorKind::Cancelled, "cancelled")

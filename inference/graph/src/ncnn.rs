@@ -7,7 +7,7 @@ mod param;
 
 use crate::builder::{Dim, Element, Graph, Model, Value};
 use crate::target::Target;
-use crate::weights::{corrupt, ncnn::Reader};
+use crate::weights::ncnn::Reader;
 use layers::Read;
 use reelsmith_inference_core::{InferenceError, Result};
 use std::collections::HashMap;
@@ -63,7 +63,7 @@ pub fn read(param: &Path, target: Target) -> Result<Enlarger> {
         walk.step(layer, &mut reader)?;
     }
     reader.finish()?;
-    let title = |why: &str| corrupt(format!("{}: {why}", param.display()));
+    let title = |why: &str| InferenceError::corrupt(format!("{}: {why}", param.display()));
     walk.finish(title)
 }
 

@@ -48,12 +48,12 @@ impl Tensor {
     pub fn numbers(&self) -> Result<Vec<f32>> {
         if self.count() > MOST_NUMBERS {
             let message = format!("{}: {} numbers where few are needed", self.file.display(), self.count());
-            return Err(corrupt(message));
+            return Err(InferenceError::corrupt(message));
         }
         let mut bytes = vec![0; self.bytes() as usize];
         let read = File::open(&self.file).and_then(|file| file.read_exact_at(&mut bytes, self.offset));
         read.map_err(|error| {
-            corrupt(format!("{} cannot be read at byte {}", self.file.display(), self.offset))
+            InferenceError::corrupt(format!("{} cannot be read at byte {}", self.file.display(), self.offset))
                 .with_source(error)
         })?;
         match self.element {
@@ -117,7 +117,10 @@ impl Weights {
             weights.seen.insert(file.clone(), Seen::of(file).map_err(|error| unreadable(file, error))?);
             for (name, tensor) in tensors {
                 if weights.tensors.insert(name.clone(), tensor).is_some() {
-                    return Err(corrupt(format!("{}: `{name}` is in another file too", file.display())));
+                    return Err(InferenceError::corrupt(format!(
+                        "{}: `{name}` is in another file too",
+                        file.display()
+                    )));
                 }
             }
         }
@@ -133,9 +136,10 @@ impl Weights {
         let changed = |(path, seen): &(&PathBuf, &Seen)| !Seen::of(path).is_ok_and(|now| now == **seen);
         match self.seen.iter().find(changed) {
             None => Ok(()),
-            Some((path, _)) => {
-                Err(corrupt(format!("{} changed since it was loaded; load the model again", path.display())))
-            }
+            Some((path, _)) => Err(InferenceError::corrupt(format!(
+                "{} changed since it was loaded; load the model again",
+                path.display()
+            ))),
         }
     }
 
@@ -191,7 +195,7 @@ impl Weights {
                 tensor.shape,
                 parts.len()
             );
-            return Err(corrupt(message));
+            return Err(InferenceError::corrupt(message));
         }
         let each = rows / parts.len();
         let cut = parts.iter().enumerate().map(|(n, part)| ((*part).to_owned(), tensor.rows(n * each, each)));
@@ -221,7 +225,7 @@ impl Weights {
             weights.map(|(name, _)| name.as_str()).filter(|name| !used.contains(*name)).collect();
         match extra.as_slice() {
             [] => Ok(()),
-            [first, ..] => Err(corrupt(format!(
+            [first, ..] => Err(InferenceError::corrupt(format!(
                 "{}: {} tensors belong to no layer of this network, among them `{first}`; it is another kind of model",
                 self.title,
                 extra.len()
@@ -294,17 +298,19 @@ impl<'a> Layer<'a> {
         let name = self.at(name).prefix;
         let title = &self.weights.title;
         let Some(tensor) = self.weights.tensors.get(&name) else {
-            return Err(corrupt(format!("{title}: the tensor `{name}` {shape:?} is missing")));
+            return Err(InferenceError::corrupt(format!(
+                "{title}: the tensor `{name}` {shape:?} is missing"
+            )));
         };
         if tensor.shape != shape {
             let found = &tensor.shape;
-            return Err(corrupt(format!(
+            return Err(InferenceError::corrupt(format!(
                 "{title}: the tensor `{name}` is {found:?} where {shape:?} is needed"
             )));
         }
         if !tensor.element.is_weight() || shape.contains(&0) {
             let element = tensor.element;
-            return Err(corrupt(format!(
+            return Err(InferenceError::corrupt(format!(
                 "{title}: the tensor `{name}` {shape:?} of {element:?} has no numbers to compute with"
             )));
         }
@@ -337,8 +343,4 @@ pub(crate) fn unreadable(path: &Path, error: io::Error) -> InferenceError {
         _ => (ErrorKind::ModelCorrupt, "it cannot be read"),
     };
     InferenceError::new(kind, format!("{}: {why}", path.display())).with_source(error)
-}
-
-pub(crate) fn corrupt(message: String) -> InferenceError {
-    InferenceError::new(ErrorKind::ModelCorrupt, message)
 }

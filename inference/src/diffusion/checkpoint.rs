@@ -14,7 +14,7 @@ use super::controlnet::ControlNetConfig;
 use super::schedule::ScheduleConfig;
 use super::vae::VaeConfig;
 use reelsmith_graph::Weights;
-use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
+use reelsmith_inference_core::{InferenceError, Result};
 use std::path::{Path, PathBuf};
 
 pub(super) use names::unet as unet_name;
@@ -82,36 +82,31 @@ impl Checkpoint {
     /// The parts must fit each other.
     fn check(&self) -> Result<()> {
         let [first, second] = &self.text;
-        let (text, wanted) =
-            (first.config.hidden_size + second.config.hidden_size, self.unet.config.text_width);
-        if text != wanted {
-            let title = &self.unet.weights.title;
-            return Err(corrupt(format!(
-                "{title}: the text encoders give {text} numbers a token, and the UNet takes {wanted}"
-            )));
-        }
+        let unet = &self.unet.config;
+        let refused =
+            |why: String| Err(InferenceError::corrupt(format!("{}: {why}", self.unet.weights.title)));
         if !second.gives_pooled() {
-            let title = &second.weights.title;
-            return Err(corrupt(format!(
-                "{title}: `text_projection`, with which the second text encoder gives pooled text, is missing"
-            )));
+            let why = "`text_projection`, with which the second text encoder gives pooled text, is missing";
+            return Err(InferenceError::corrupt(format!("{}: {why}", second.weights.title)));
         }
-        let sizes = 6 * self.unet.config.size_width;
-        let pooled = second.config.projection_dim;
-        if pooled + sizes != self.unet.config.projection {
-            let (title, wanted) = (&self.unet.weights.title, self.unet.config.projection);
-            return Err(corrupt(format!(
-                "{title}: pooled text and sizes are {} numbers, and the UNet takes {wanted}",
-                pooled + sizes
-            )));
+        let (text, wanted) = (first.config.hidden_size + second.config.hidden_size, unet.text_width);
+        if text != wanted {
+            return refused(format!(
+                "the text encoders give {text} numbers a token, and the UNet takes {wanted}"
+            ));
+        }
+        let (added, wanted) = (second.config.projection_dim + 6 * unet.size_width, unet.projection);
+        if added != wanted {
+            return refused(format!(
+                "pooled text and sizes are {added} numbers, and the UNet takes {wanted}"
+            ));
         }
         let latent = self.vae.config.latent_channels;
-        let (taken, given) = (self.unet.config.in_channels, self.unet.config.out_channels);
+        let (taken, given) = (unet.in_channels, unet.out_channels);
         if latent != LATENT_CHANNELS || given != latent || (taken != latent && taken != 2 * latent + 1) {
-            let title = &self.unet.weights.title;
-            return Err(corrupt(format!(
-                "{title}: the UNet takes {taken} channels and gives {given}, and the autoencoder has {latent}"
-            )));
+            return refused(format!(
+                "the UNet takes {taken} channels and gives {given}, and the autoencoder has {latent}"
+            ));
         }
         Ok(())
     }
@@ -143,8 +138,4 @@ pub fn autoencoder(path: &Path) -> Result<Part<VaeConfig>> {
     }
     let weights = Weights::open(&[path.to_path_buf()])?;
     single::vae(&weights, "")
-}
-
-fn corrupt(message: String) -> InferenceError {
-    InferenceError::new(ErrorKind::ModelCorrupt, message)
 }

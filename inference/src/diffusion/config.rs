@@ -215,6 +215,30 @@ struct UnetFile {
 
 impl UnetFile {
     fn check(self) -> std::result::Result<UnetConfig, String> {
+        self.check_family()?;
+        let absent = |key: &str| format!("`{key}` is missing");
+        let levels = self.block_out_channels.len();
+        if levels == 0 || self.down_block_types.len() != levels || self.layers_per_block == 0 {
+            return Err(
+                "`block_out_channels`, `down_block_types` and `layers_per_block` do not fit".to_owned()
+            );
+        }
+        Ok(UnetConfig {
+            in_channels: self.in_channels,
+            out_channels: self.out_channels.unwrap_or(self.in_channels),
+            blocks: (0..levels).map(|level| self.block(level)).collect::<std::result::Result<_, _>>()?,
+            layers_per_block: self.layers_per_block,
+            text_width: self.cross_attention_dim,
+            size_width: self.addition_time_embed_dim.ok_or_else(|| absent("addition_time_embed_dim"))?,
+            projection: self
+                .projection_class_embeddings_input_dim
+                .ok_or_else(|| absent("projection_class_embeddings_input_dim"))?,
+            groups: self.norm_num_groups,
+            epsilon: self.norm_eps,
+        })
+    }
+
+    fn check_family(&self) -> std::result::Result<(), String> {
         if self.addition_embed_type.as_deref() != Some("text_time") {
             let kind = self.addition_embed_type.as_deref().unwrap_or("null");
             return Err(format!(
@@ -226,44 +250,27 @@ impl UnetFile {
                 "`time_cond_proj_dim` is set (a guidance-distilled LCM UNet); use the LCM LoRA".to_owned()
             );
         }
-        let absent = |key: &str| format!("`{key}` is missing");
-        let levels = self.block_out_channels.len();
-        if levels == 0 || self.down_block_types.len() != levels || self.layers_per_block == 0 {
-            return Err(
-                "`block_out_channels`, `down_block_types` and `layers_per_block` do not fit".to_owned()
-            );
+        Ok(())
+    }
+
+    fn block(&self, level: usize) -> std::result::Result<BlockConfig, String> {
+        let channels = self.block_out_channels[level];
+        let kind = self.down_block_types[level].as_str();
+        if !PLAIN.contains(&kind) && !ATTENDING.contains(&kind) {
+            return Err(format!("`down_block_types` has {kind}, which SDXL has not"));
         }
+        let too_short = |key: &str| format!("`{key}` has no value for level {level}");
         let heads = self.num_attention_heads.as_ref().unwrap_or(&self.attention_head_dim);
-        let block = |level: usize| {
-            let channels = self.block_out_channels[level];
-            let kind = self.down_block_types[level].as_str();
-            if !PLAIN.contains(&kind) && !ATTENDING.contains(&kind) {
-                return Err(format!("`down_block_types` has {kind}, which SDXL has not"));
-            }
-            let heads = heads.at(level).ok_or_else(|| absent("attention_head_dim"))?;
-            let depth = self.transformer_layers_per_block.at(level);
-            let depth = depth.ok_or_else(|| absent("transformer_layers_per_block"))?;
-            if self.norm_num_groups == 0 || channels == 0 || !channels.is_multiple_of(self.norm_num_groups) {
-                return Err(format!("{channels} channels are not {} groups", self.norm_num_groups));
-            }
-            if heads == 0 || !channels.is_multiple_of(heads) {
-                return Err(format!("{channels} channels are not {heads} heads"));
-            }
-            Ok(BlockConfig { channels, heads, depth, attends: ATTENDING.contains(&kind) })
-        };
-        Ok(UnetConfig {
-            in_channels: self.in_channels,
-            out_channels: self.out_channels.unwrap_or(self.in_channels),
-            blocks: (0..levels).map(block).collect::<std::result::Result<_, _>>()?,
-            layers_per_block: self.layers_per_block,
-            text_width: self.cross_attention_dim,
-            size_width: self.addition_time_embed_dim.ok_or_else(|| absent("addition_time_embed_dim"))?,
-            projection: self
-                .projection_class_embeddings_input_dim
-                .ok_or_else(|| absent("projection_class_embeddings_input_dim"))?,
-            groups: self.norm_num_groups,
-            epsilon: self.norm_eps,
-        })
+        let heads = heads.at(level).ok_or_else(|| too_short("attention_head_dim"))?;
+        let depth = self.transformer_layers_per_block.at(level);
+        let depth = depth.ok_or_else(|| too_short("transformer_layers_per_block"))?;
+        if self.norm_num_groups == 0 || channels == 0 || !channels.is_multiple_of(self.norm_num_groups) {
+            return Err(format!("{channels} channels are not {} groups", self.norm_num_groups));
+        }
+        if heads == 0 || !channels.is_multiple_of(heads) {
+            return Err(format!("{channels} channels are not {heads} heads"));
+        }
+        Ok(BlockConfig { channels, heads, depth, attends: ATTENDING.contains(&kind) })
     }
 }
 

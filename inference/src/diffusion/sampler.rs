@@ -17,7 +17,7 @@ use dpmpp::DpmPlusPlus;
 use euler::Euler;
 use lcm::Lcm;
 use reelsmith_inference_core::image::Sampler;
-use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
+use reelsmith_inference_core::{InferenceError, Result};
 use unipc::UniPc;
 
 /// Gives so many fresh normal numbers, for the whole batch in the order of its samples.
@@ -75,13 +75,13 @@ impl Solver {
         let count = steps as usize;
         if !(1..=most).contains(&count) {
             let message = format!("{steps} steps: {} takes from 1 to {most} with this model", name(sampler));
-            return Err(invalid(message));
+            return Err(InferenceError::invalid(message));
         }
         let start = count - remaining(steps, strength)?;
         let (method, timesteps) = planned(sampler, config, count);
         if config.prediction_type == PredictionType::Epsilon && method.mixture(start).0 == 0.0 {
             let why = "this model's noise schedule ends in pure noise, and it predicts noise";
-            return Err(invalid(format!("{} cannot start: {why}; use euler", name(sampler))));
+            return Err(InferenceError::invalid(format!("{} cannot start: {why}; use euler", name(sampler))));
         }
         Ok(Self { method, timesteps, start, next: 0, prediction: config.prediction_type })
     }
@@ -191,7 +191,9 @@ fn most_steps(sampler: Sampler, config: &ScheduleConfig) -> usize {
 /// How many of the last steps a strength leaves.
 fn remaining(steps: u32, strength: f32) -> Result<usize> {
     if !(strength > 0.0 && strength <= 1.0) {
-        return Err(invalid(format!("a strength of {strength}: it is above 0 and at most 1")));
+        return Err(InferenceError::invalid(format!(
+            "a strength of {strength}: it is above 0 and at most 1"
+        )));
     }
     let strength = decimal(strength);
     let count = (f64::from(steps) * strength) as usize;
@@ -199,7 +201,7 @@ fn remaining(steps: u32, strength: f32) -> Result<usize> {
         let least = (1e4 / f64::from(steps)).ceil() / 1e4;
         let message =
             format!("a strength of {strength} leaves none of {steps} steps: at least {least}, or more steps");
-        return Err(invalid(message));
+        return Err(InferenceError::invalid(message));
     }
     Ok(count)
 }
@@ -218,10 +220,6 @@ fn name(sampler: Sampler) -> &'static str {
         Sampler::Lcm => "lcm",
         Sampler::Ddim => "ddim",
     }
-}
-
-fn invalid(message: String) -> InferenceError {
-    InferenceError::new(ErrorKind::InvalidRequest, message)
 }
 
 impl PredictionType {

@@ -4,7 +4,7 @@
 //! the precision in which diffusers 0.42 makes them (`schedulers/scheduling_euler_discrete.py` and its siblings),
 //! because the last steps divide by small differences of them.
 
-use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
+use reelsmith_inference_core::{InferenceError, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -142,8 +142,9 @@ impl ScheduleConfig {
     /// # Errors
     /// `ModelCorrupt`, naming the key, for what is no such file, out of range, or not supported.
     pub fn parse(json: &[u8]) -> Result<Self> {
-        let keys: Map<String, Value> = serde_json::from_slice(json)
-            .map_err(|e| corrupt(format!("scheduler_config.json is no JSON object: {e}")).with_source(e))?;
+        let keys: Map<String, Value> = serde_json::from_slice(json).map_err(|e| {
+            InferenceError::corrupt(format!("scheduler_config.json is no JSON object: {e}")).with_source(e)
+        })?;
         let keys = Keys(keys);
         keys.refuse_other_processes()?;
         let default = Self::default();
@@ -190,12 +191,12 @@ impl ScheduleConfig {
             ("clip_sample_range", range.is_none_or(|range| range > 0.0 && range.is_finite()), "above 0"),
         ];
         if let Some((key, _, allowed)) = checks.iter().find(|(_, holds, _)| !holds) {
-            return Err(corrupt(format!("scheduler_config.json: {key} must be {allowed}")));
+            return Err(InferenceError::corrupt(format!("scheduler_config.json: {key} must be {allowed}")));
         }
         if cumulated(&self.betas()).last().is_none_or(|left| *left < LEAST_LEFT) {
             let message =
                 "scheduler_config.json: beta_end adds so much noise that nothing is left of a picture";
-            return Err(corrupt(message.to_owned()));
+            return Err(InferenceError::corrupt(message.to_owned()));
         }
         Ok(())
     }
@@ -232,7 +233,8 @@ impl Keys {
         match self.0.get(key) {
             None | Some(Value::Null) => Ok(default),
             Some(value) => T::deserialize(value).map_err(|e| {
-                corrupt(format!("scheduler_config.json: {key} {value} is not supported: {e}")).with_source(e)
+                InferenceError::corrupt(format!("scheduler_config.json: {key} {value} is not supported: {e}"))
+                    .with_source(e)
             }),
         }
     }
@@ -250,7 +252,7 @@ impl Keys {
         match key.or(continuous.then_some(&"timestep_type")) {
             Some(key) => {
                 let value = &self.0[*key];
-                Err(corrupt(format!("scheduler_config.json: {key} {value} is not supported")))
+                Err(InferenceError::corrupt(format!("scheduler_config.json: {key} {value} is not supported")))
             }
             None => Ok(()),
         }
@@ -283,10 +285,6 @@ fn rescaled(betas: &[f32]) -> Vec<f32> {
     let left: Vec<f32> = roots.iter().map(|root| ((root - last) * scale).powi(2)).collect();
     let rest = left.windows(2).map(|pair| 1.0 - pair[1] / pair[0]);
     std::iter::once(1.0 - left[0]).chain(rest).collect()
-}
-
-fn corrupt(message: String) -> InferenceError {
-    InferenceError::new(ErrorKind::ModelCorrupt, message)
 }
 
 #[cfg(test)]

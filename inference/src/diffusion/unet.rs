@@ -30,8 +30,8 @@ pub(super) fn residual(n: usize) -> String {
 pub fn unet(config: &UnetConfig, weights: &Weights, target: Target, steered: bool) -> Result<Model> {
     let mut g = Graph::new("unet", target);
     let root = weights.layer("");
-    let stem = Stem::build(&mut g, config, &root, None)?;
-    let (mut skips, mut x) = (stem.skips, stem.middle);
+    let mut stem = Stem::build(&mut g, config, &root, None)?;
+    let (mut skips, mut x) = (std::mem::take(&mut stem.skips), stem.middle);
     if steered {
         let channels = config.skips().into_iter().chain([config.last()]);
         let residuals: Vec<Value> = channels
@@ -43,26 +43,7 @@ pub fn unet(config: &UnetConfig, weights: &Weights, target: Target, steered: boo
         }
         x = g.add(x, residuals[skips.len()]);
     }
-    let mut from = config.last();
-    for (n, block) in config.up().enumerate() {
-        let layer = root.at("up_blocks").at(n);
-        for depth in 0..=config.layers_per_block {
-            let skip = skips.pop().expect("as many skips as the way up has residual blocks");
-            x = g.concat(&[x, skip], 1);
-            let resnet = config.resnet(from + config.skip_channels(n, depth), block.channels);
-            x = resnet.build(&mut g, &layer.at("resnets").at(depth), x, Some(stem.time))?;
-            from = block.channels;
-            if let Some(transformer) = &block.transformer {
-                let layer = layer.at("attentions").at(depth);
-                x = transformer.build(&mut g, &layer, x, &stem.tokens, stem.text)?;
-            }
-        }
-        if let Some(next) = skips.last() {
-            x = g.enlarge_to(x, *next);
-            let conv = Conv::same(block.channels, block.channels);
-            x = conv2d(&mut g, &layer.at("upsamplers.0.conv"), x, conv)?;
-        }
-    }
+    x = up(&mut g, config, &root, (x, skips), &stem)?;
     let first = config.first();
     let norm = GroupNorm { channels: first, groups: config.groups, epsilon: config.epsilon, silu: true };
     x = group_norm(&mut g, &root.at("conv_norm_out"), x, norm)?;
@@ -70,6 +51,37 @@ pub fn unet(config: &UnetConfig, weights: &Weights, target: Target, steered: boo
     g.output(NOISE, x, &["n".into(), config.out_channels.into(), "h".into(), "w".into()]);
     weights.all_used()?;
     Ok(g.finish())
+}
+
+/// The way up, which takes the skips from the last to the first.
+fn up(
+    g: &mut Graph,
+    config: &UnetConfig,
+    root: &Layer<'_>,
+    (mut x, mut skips): (Value, Vec<Value>),
+    stem: &Stem,
+) -> Result<Value> {
+    let mut from = config.last();
+    for (n, block) in config.up().enumerate() {
+        let layer = root.at("up_blocks").at(n);
+        for depth in 0..=config.layers_per_block {
+            let skip = skips.pop().expect("as many skips as the way up has residual blocks");
+            x = g.concat(&[x, skip], 1);
+            let resnet = config.resnet(from + config.skip_channels(n, depth), block.channels);
+            x = resnet.build(g, &layer.at("resnets").at(depth), x, Some(stem.time))?;
+            from = block.channels;
+            if let Some(transformer) = &block.transformer {
+                let layer = layer.at("attentions").at(depth);
+                x = transformer.build(g, &layer, x, &stem.tokens, stem.text)?;
+            }
+        }
+        if let Some(next) = skips.last() {
+            x = g.enlarge_to(x, *next);
+            let conv = Conv::same(block.channels, block.channels);
+            x = conv2d(g, &layer.at("upsamplers.0.conv"), x, conv)?;
+        }
+    }
+    Ok(x)
 }
 
 /// The way down and the middle, which a ControlNet has too.

@@ -1,7 +1,7 @@
 //! The `.param` of an ncnn network: a magic number, how many layers and blobs there are, and one line for each
 //! layer (ncnn, `docs/developer-guide/param-and-model-file-structure.md`).
 
-use crate::weights::{corrupt, open_regular, unreadable};
+use crate::weights::{open_regular, unreadable};
 use reelsmith_inference_core::{InferenceError, Result};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -154,10 +154,13 @@ impl Layer {
 
     /// `why` this layer cannot be read.
     pub(super) fn refused(&self, why: &str) -> InferenceError {
-        corrupt(format!("{}: {why}", self.title))
+        InferenceError::corrupt(format!("{}: {why}", self.title))
     }
 }
 
 fn refused(path: &Path, line: usize, why: &str) -> InferenceError {
-    corrupt(format!("{}, line {line}: it is no usable ncnn .param file: {why}", path.display()))
+    InferenceError::corrupt(format!(
+        "{}, line {line}: it is no usable ncnn .param file: {why}",
+        path.display()
+    ))
 }

@@ -1,9 +1,9 @@
 //! The weights of an ncnn `.bin`: no names and no header, only arrays one after the other in the order of the
 //! layers, so that a file can only be read along its `.param` (ncnn, `src/modelbin.cpp`).
 
-use super::{Tensor, corrupt, open_regular, unreadable};
+use super::{Tensor, open_regular, unreadable};
 use crate::proto::Element;
-use reelsmith_inference_core::Result;
+use reelsmith_inference_core::{InferenceError, Result};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -33,7 +33,10 @@ impl Reader {
         let failed = |error| unreadable(path, error);
         let absolute: Arc<Path> = std::path::absolute(path).map_err(failed)?.into();
         if absolute.to_str().is_none() {
-            return Err(corrupt(format!("{}: the path is not UTF-8; move the file", path.display())));
+            return Err(InferenceError::corrupt(format!(
+                "{}: the path is not UTF-8; move the file",
+                path.display()
+            )));
         }
         let file = open_regular(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
@@ -53,7 +56,7 @@ impl Reader {
         match u32::from_le_bytes(mark) {
             HALF => self.array(owner, shape, Element::F16),
             mark if FLOAT.contains(&mark) => self.array(owner, shape, Element::F32),
-            mark => Err(corrupt(format!(
+            mark => Err(InferenceError::corrupt(format!(
                 "{}: the weights of `{owner}` at byte {begin} are marked {mark:#010x}, which is neither f32 nor \
                  f16; use the model's f16 or f32 form, or fetch the file again if this is one",
                 self.path.display()
@@ -76,7 +79,7 @@ impl Reader {
     pub(crate) fn finish(self) -> Result<()> {
         match self.length - self.at {
             0 => Ok(()),
-            rest => Err(corrupt(format!(
+            rest => Err(InferenceError::corrupt(format!(
                 "{}: {rest} bytes are left over after the last layer; it belongs to another .param file",
                 self.path.display()
             ))),
@@ -97,7 +100,7 @@ impl Reader {
                 self.at = end;
                 Ok(())
             }
-            None => Err(corrupt(format!(
+            None => Err(InferenceError::corrupt(format!(
                 "{}: the weights of `{owner}` take {bytes} bytes from byte {} on, and the file has {}; it is cut \
                  off or belongs to another .param file, fetch both again",
                 self.path.display(),

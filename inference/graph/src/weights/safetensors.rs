@@ -1,6 +1,6 @@
 //! The header of a safetensors file, read and checked; the tensors' bytes are not touched.
 
-use super::{Tensor, corrupt, open_regular, unreadable};
+use super::{Tensor, open_regular, unreadable};
 use crate::proto::Element;
 use reelsmith_inference_core::{InferenceError, Result};
 use safetensors::Dtype;
@@ -26,7 +26,10 @@ pub(super) fn read(path: &Path) -> Result<Contents> {
     let failed = |error: io::Error| unreadable(path, error);
     let absolute: Arc<Path> = std::path::absolute(path).map_err(failed)?.into();
     if absolute.to_str().is_none() {
-        return Err(corrupt(format!("{}: the path is not UTF-8; move the file", path.display())));
+        return Err(InferenceError::corrupt(format!(
+            "{}: the path is not UTF-8; move the file",
+            path.display()
+        )));
     }
     let mut file = open_regular(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
@@ -44,7 +47,7 @@ pub(super) fn read(path: &Path) -> Result<Contents> {
     for (name, info) in metadata.tensors() {
         end = end.max(info.data_offsets.1 as u64);
         let Some(element) = element(info.dtype).map_err(|what| {
-            corrupt(format!(
+            InferenceError::corrupt(format!(
                 "{}: `{name}` is of type {what}, which nothing here computes with",
                 path.display()
             ))
@@ -102,5 +105,5 @@ fn element(dtype: Dtype) -> std::result::Result<Option<Element>, String> {
 }
 
 fn not_safetensors(path: &Path, why: &str) -> InferenceError {
-    corrupt(format!("{} is no usable safetensors file: {why}", path.display()))
+    InferenceError::corrupt(format!("{} is no usable safetensors file: {why}", path.display()))
 }

@@ -1,6 +1,6 @@
 //! Diffusers' layout: a folder for each network, with `config.json` and one or several safetensors files.
 
-use super::{Checkpoint, Part, corrupt, family, layout};
+use super::{Checkpoint, Part, family, layout};
 use crate::diffusion::clip::ClipConfig;
 use crate::diffusion::config::UnetConfig;
 use crate::diffusion::controlnet::ControlNetConfig;
@@ -81,7 +81,10 @@ pub(super) fn controlnet(path: &Path) -> Result<Part<ControlNetConfig>> {
     };
     if !weights.has("controlnet_cond_embedding.conv_in.weight") {
         let title = &weights.title;
-        return Err(corrupt(format!("{title} is no ControlNet: {}", family::looks_like(&weights))));
+        return Err(InferenceError::corrupt(format!(
+            "{title} is no ControlNet: {}",
+            family::looks_like(&weights)
+        )));
     }
     Ok(Part { config, weights: layout::attending(weights)? })
 }
@@ -108,7 +111,7 @@ pub(in crate::diffusion) fn weights(folder: &Path) -> Result<Weights> {
         }
     }
     Err(match family::pickled_in(folder) {
-        Some(file) => corrupt(format!("{}: {}", file.display(), family::PICKLED)),
+        Some(file) => InferenceError::corrupt(format!("{}: {}", file.display(), family::PICKLED)),
         None => {
             let message = format!("{} has no `{}.safetensors`", folder.display(), STEMS[0]);
             InferenceError::new(ErrorKind::ModelMissing, message)
@@ -127,13 +130,16 @@ fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>> {
     let names: BTreeSet<String> = shards.weight_map.into_values().collect();
     let outside = |name: &String| Path::new(name).components().count() != 1 || name.starts_with('.');
     match names.iter().find(|name| outside(name)) {
-        Some(name) => Err(corrupt(format!("{}: `{name}` is no file beside it", index.display()))),
+        Some(name) => {
+            Err(InferenceError::corrupt(format!("{}: `{name}` is no file beside it", index.display())))
+        }
         None => Ok(names.iter().map(|name| folder.join(name)).collect()),
     }
 }
 
 fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    serde_json::from_str(&read(path)?).map_err(|error| corrupt(format!("{}: {error}", path.display())))
+    serde_json::from_str(&read(path)?)
+        .map_err(|error| InferenceError::corrupt(format!("{}: {error}", path.display())))
 }
 
 /// A file of settings, bounded.
@@ -150,7 +156,7 @@ fn read(path: &Path) -> Result<String> {
         .and_then(|file| file.take(MOST_JSON + 1).read_to_string(&mut text))
         .map_err(failed)?;
     match length as u64 > MOST_JSON {
-        true => Err(corrupt(format!("{} is longer than {MOST_JSON} bytes", path.display()))),
+        true => Err(InferenceError::corrupt(format!("{} is longer than {MOST_JSON} bytes", path.display()))),
         false => Ok(text),
     }
 }

@@ -1,12 +1,12 @@
 //! Shapes of networks out of their tensors, where a file brings no configuration. What tensors do not show (heads,
 //! groups) is as in SDXL: heads of 64, 32 groups.
 
-use super::{corrupt, family};
+use super::family;
 use crate::diffusion::clip::ClipConfig;
 use crate::diffusion::config::{BlockConfig, UnetConfig};
 use crate::diffusion::vae::VaeConfig;
 use reelsmith_graph::Weights;
-use reelsmith_inference_core::Result;
+use reelsmith_inference_core::{InferenceError, Result};
 
 /// Width of an attention head in SDXL's UNet and in both text encoders.
 const HEAD: usize = 64;
@@ -18,7 +18,10 @@ fn extent(weights: &Weights, name: &str, axis: usize) -> Result<usize> {
     let found = weights.get(name).and_then(|tensor| tensor.shape.get(axis).copied());
     found.ok_or_else(|| {
         let title = &weights.title;
-        corrupt(format!("{title}: the tensor `{name}` is missing; {}", family::looks_like(weights)))
+        InferenceError::corrupt(format!(
+            "{title}: the tensor `{name}` is missing; {}",
+            family::looks_like(weights)
+        ))
     })
 }
 
@@ -55,7 +58,10 @@ pub(super) fn unet(weights: &Weights, pooled: usize) -> Result<UnetConfig> {
         !block.channels.is_multiple_of(config.groups) || !block.channels.is_multiple_of(block.heads)
     };
     match config.blocks.is_empty() || config.blocks.iter().any(uneven) || config.layers_per_block == 0 {
-        true => Err(corrupt(format!("{}: its blocks are not those of an SDXL UNet", weights.title))),
+        true => Err(InferenceError::corrupt(format!(
+            "{}: its blocks are not those of an SDXL UNet",
+            weights.title
+        ))),
         false => Ok(config),
     }
 }
@@ -72,7 +78,10 @@ pub(super) fn vae(weights: &Weights) -> Result<VaeConfig> {
     };
     let uneven = |channels: &usize| !channels.is_multiple_of(config.norm_num_groups);
     match !(1..=6).contains(&levels) || config.block_out_channels.iter().any(uneven) {
-        true => Err(corrupt(format!("{}: its blocks are not those of an autoencoder", weights.title))),
+        true => Err(InferenceError::corrupt(format!(
+            "{}: its blocks are not those of an autoencoder",
+            weights.title
+        ))),
         false => Ok(config),
     }
 }

@@ -118,16 +118,9 @@ fn one_encoder(
     let is_weighed = weights.iter().any(|weight| *weight != 1.0);
     let runs: Vec<&Chunk> = chunks.iter().chain(is_weighed.then_some(empty)).collect();
     let ids: Vec<i64> = runs.iter().flat_map(|chunk| chunk.ids).map(i64::from).collect();
-    let shape = [runs.len(), CHUNK_TOKENS];
-    // The first end mark, as transformers takes it; the empty text begins and ends.
-    let end = i64::from(empty.ids[1]);
-    let place = |ids: &[i64]| ids.iter().position(|id| *id == end).unwrap_or(CHUNK_TOKENS - 1);
-    let ends: Vec<i64> = ids
-        .chunks(CHUNK_TOKENS)
-        .enumerate()
-        .map(|(row, ids)| (row * CHUNK_TOKENS + place(ids)) as i64)
-        .collect();
-    let count = [runs.len()];
+    // The empty text begins and ends.
+    let ends = ends(&ids, i64::from(empty.ids[1]));
+    let (shape, count) = ([runs.len(), CHUNK_TOKENS], [runs.len()]);
     // The last layer is never used, as SDXL was trained with the one before.
     let layer = hidden(config.num_hidden_layers - 1 - skip);
     let mut feeds = vec![(clip::IDS, Feed::Ints(&shape, &ids))];
@@ -148,4 +141,11 @@ fn one_encoder(
     super::check_finite("text encoder", &tokens)?;
     super::check_finite("text encoder", &pooled)?;
     Ok((tokens, pooled))
+}
+
+/// In which row of all tokens each chunk ends: at its first end mark, as transformers takes it.
+fn ends(ids: &[i64], end: i64) -> Vec<i64> {
+    let place = |ids: &[i64]| ids.iter().position(|id| *id == end).unwrap_or(CHUNK_TOKENS - 1);
+    let rows = ids.chunks(CHUNK_TOKENS).enumerate();
+    rows.map(|(row, ids)| (row * CHUNK_TOKENS + place(ids)) as i64).collect()
 }

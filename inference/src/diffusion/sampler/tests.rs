@@ -3,6 +3,7 @@
 use super::*;
 use crate::diffusion::schedule::{BetaSchedule, FinalSigmas, InterpolationType};
 use proptest::prelude::*;
+use reelsmith_inference_core::ErrorKind;
 
 const ALL: [Sampler; 6] = [
     Sampler::Euler,

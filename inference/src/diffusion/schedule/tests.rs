@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use reelsmith_inference_core::ErrorKind;
 use serde_json::json;
 
 fn parse(config: Value) -> Result<ScheduleConfig> {
