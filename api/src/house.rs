@@ -169,6 +169,8 @@ async fn verified(library: Library) -> Outcome<(Vec<PathBuf>, Library)> {
 pub(crate) fn start_device(config: &Config, library: &Library) -> Outcome<Scheduler> {
     let device = DeviceConfig {
         queue_capacity: config.device.queue,
+        // What a card holds is not in this process's memory.
+        host_memory: !config.device.cuda,
         ..DeviceConfig::new(if config.device.cuda { "cuda" } else { "cpu" }, config.device.memory)
     };
     Scheduler::start(device, Box::new(engine(config, library))).map_err(Failure::usage)

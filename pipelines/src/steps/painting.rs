@@ -80,7 +80,7 @@ fn the_same<'a>(there: Option<&'a Painter>, wanted: &PainterChoice) -> Result<&'
 async fn draw(parts: &Parts, model: &ModelId, request: ImageRequest, context: &StepContext) -> Result<Image> {
     let (progress, cancel) = watched(context);
     let made = parts.scheduler.generate(model, request, progress, |_| {}, cancel).await?;
-    made.images.into_iter().next().ok_or_else(|| {
+    made.answer.images.into_iter().next().ok_or_else(|| {
         PipelineError::new(ErrorKind::Internal, "the model was asked for a picture and made none")
     })
 }
@@ -94,7 +94,7 @@ async fn enlarge(
 ) -> Result<Image> {
     let (progress, cancel) = watched(context);
     let request = UpscaleRequest { image, width, height, tile: 0 };
-    Ok(parts.scheduler.upscale(upscaler, request, progress, cancel).await?)
+    Ok(parts.scheduler.upscale(upscaler, request, progress, cancel).await?.answer)
 }
 
 /// Tells the step's progress, and stops where the step shall.
