@@ -12,7 +12,7 @@ use crate::weights::{Weights, choice};
 use reelsmith_inference_core::ModelId;
 use reelsmith_inference_core::catalogue::Capability;
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, LoraUse};
-use reelsmith_media::picture::Bitmap;
+use reelsmith_media::picture::{Bitmap, Format};
 use reelsmith_pipelines::images::{
     LoraNote, ModelNote, Recipe, bucket, check_size, is_bucket, painted, request,
 };
@@ -109,6 +109,12 @@ impl Models {
 /// A seed that nobody chose; short enough for every other program.
 fn chance() -> u64 {
     RandomState::new().hash_one("seed") & u64::from(u32::MAX)
+}
+
+/// Refuses notes that a file of this format has no room for, before anything is drawn.
+pub(super) fn check_notes(format: Format, recipe: &Recipe) -> Outcome {
+    let refused = |error| Failure::usage(format!("{error} with --no-metadata"));
+    format.check_notes(&recipe.notes()).map_err(refused)
 }
 
 /// Refuses a size that no picture can have; remarks on one that SDXL was not trained on.

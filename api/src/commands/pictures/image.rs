@@ -4,7 +4,7 @@ use super::drawing::{self, Models};
 use super::inputs::Input;
 use super::stages::Stages;
 use super::told::{Origin, Spent};
-use super::{Context, finished, save};
+use super::{Context, finished, media_failure, save};
 use crate::cli::images::MakeImage as Args;
 use crate::commands::slug::slug;
 use crate::exit::{Failure, Outcome, blocking};
@@ -12,8 +12,8 @@ use crate::library::Library;
 use crate::studio::Studio;
 use crate::weights::Weights;
 use reelsmith_inference_core::image::{ControlImage, Generated, Image, ImageRequest, StartImage};
+use reelsmith_media::edges;
 use reelsmith_media::picture::{Bitmap, Format};
-use reelsmith_media::{MediaError, edges};
 use reelsmith_pipelines::images::{ControlNote, Recipe, StartNote, bucket, painted, to_image};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -67,8 +67,7 @@ async fn make(
     let Asked { args, steering, given } = asked;
     let recipe = steering.noted(studio, context, recipe, args, given).await?;
     if !args.no_metadata {
-        let first = out.file(request.seed);
-        Format::of(&first).and_then(|format| format.check_notes(&recipe.notes())).map_err(unnoted)?;
+        drawing::check_notes(Format::of(&out.file(request.seed)).map_err(media_failure)?, &recipe)?;
     }
     let preview = out.preview(request.seed);
     let teller = context.reporter.teller().clone();
@@ -85,10 +84,6 @@ async fn make(
     let _ = std::fs::remove_file(&preview);
     let (made, spent) = made?;
     Ok((made, recipe, spent))
-}
-
-fn unnoted(error: MediaError) -> Failure {
-    Failure::usage(format!("{error} with --no-metadata"))
 }
 
 /// Writes the files and tells of them.

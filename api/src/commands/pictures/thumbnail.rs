@@ -75,7 +75,7 @@ async fn base(context: &mut Context, library: &Library, args: &Args, size: (u32,
     let request = models.request(context, &args.drawing, prompt, size);
     let (teller, cancel) = (context.reporter.teller(), &context.cancel);
     let studio = Studio::open(&context.config, library, &models.all(), teller, cancel).await?;
-    let drawn = draw(context, &studio, &models, request).await;
+    let drawn = draw(context, &studio, &models, request, !args.no_metadata).await;
     studio.close().await;
     let (picture, recipe, spent) = drawn?;
     Ok(Base::Picture(picture, Origin::Drawn(Box::new(recipe)), Some(spent)))
@@ -86,8 +86,12 @@ async fn draw(
     studio: &Studio,
     models: &Models,
     request: ImageRequest,
+    noted: bool,
 ) -> Outcome<(Picture, Recipe, Spent)> {
     let recipe = models.recipe(studio, &request, &context.cancel).await?;
+    if noted {
+        drawing::check_notes(Format::Jpeg, &recipe)?;
+    }
     let mut stages = Stages::new(&mut context.reporter, &context.cancel, &["model", "draw"]);
     let (image, spent) = drawing::draw_one(&mut stages, studio, models, request).await?;
     Ok((image.into_picture(), recipe, spent))
