@@ -33,7 +33,8 @@ fn what_cannot_be_right_is_told_with_what_to_do_and_leaves_nothing() {
     let sdxl = |args: &[&str]| image(&[&["--model", "sdxl", "--steps", "2"][..], args].concat());
     let small = |args: &[&str]| sdxl(&[&["--size", "64x64"][..], args].concat());
     small(&["--init", "base.png", "--mask", "other.png"]).refused(2, "give a mask of its size");
-    small(&["--lora", "old-lora.safetensors"]).refused(1, "this LoRA is for another base model");
+    small(&["--lora", "old-lora.safetensors"])
+        .refused(1, "this LoRA is for another base model; take one for SDXL");
     small(&["--lora", "old.ckpt"]).refused(2, "take the .safetensors form");
     small(&["--lora", "cut.safetensors"]).refused(1, "cut.safetensors");
     small(&["--lora", "old-lora.safetensors:9"]).refused(2, "from -4 to 4");
