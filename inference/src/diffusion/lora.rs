@@ -159,7 +159,7 @@ impl Lora {
     }
 
     fn other_base(&self, why: &str) -> InferenceError {
-        corrupt(&self.title, &format!("{why}: this LoRA is for another base model"))
+        corrupt(&self.title, &format!("{why}: this LoRA is for another base model; take one for SDXL"))
     }
 }
 
