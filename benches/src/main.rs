@@ -9,6 +9,7 @@ mod captions;
 mod contender;
 mod cpu;
 mod decision;
+mod images_gpu;
 mod job;
 mod networks;
 mod results;
@@ -50,6 +51,11 @@ enum Command {
     /// What `networks` runs as our contender.
     #[command(hide = true)]
     NetworksOurs(networks::OursArgs),
+    /// Pictures on an NVIDIA card, against diffusers.
+    ImagesGpu(images_gpu::Args),
+    /// What `images-gpu` runs as our contender.
+    #[command(hide = true)]
+    ImagesGpuOurs(images_gpu::OursArgs),
     /// Whether tiles of a decoded picture show, against diffusers; and the memory of decoding.
     Seams(seams::Args),
     /// What `seams` runs to measure memory.
@@ -79,6 +85,8 @@ fn main() -> anyhow::Result<()> {
         Command::Job(args) => job::run(&args),
         Command::Networks(args) => networks::run(&args),
         Command::NetworksOurs(args) => networks::run_ours(&args),
+        Command::ImagesGpu(args) => images_gpu::run(&args),
+        Command::ImagesGpuOurs(args) => images_gpu::run_ours(&args),
         Command::Seams(args) => seams::run(&args),
         Command::SeamsOurs(args) => seams::run_ours(&args),
         Command::Store(args) => store::run(&args),
