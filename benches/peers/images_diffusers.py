@@ -115,7 +115,7 @@ class Peer:
     def compiled(self, network):
         if self.compiles == "no":
             return network
-        return torch.compile(network.to(memory_format=torch.channels_last), mode=self.compiles, fullgraph=True)
+        return torch.compile(network.to(memory_format=torch.channels_last), mode=self.compiles)
 
     def pipeline(self, steered: bool):
         if steered not in self.pipelines:

@@ -6,6 +6,9 @@ use crate::results::{machine, median};
 use serde::Serialize;
 use std::process::Command;
 
+/// The costs of ours, or of the peer.
+type Side = fn(&Row) -> &[Cost];
+
 /// What is stored.
 #[derive(Serialize)]
 pub(super) struct Raw<'a> {
@@ -58,7 +61,7 @@ pub(super) fn table(args: &Args, checks: &[Check], rows: &[Row]) -> String {
 /// What follows from the rows: a step, what a ControlNet adds to it, and enlarging by the megapixel.
 fn derived(rows: &[Row]) -> String {
     let mut text = String::new();
-    let mut line = |title: &str, of: &dyn Fn(fn(&Row) -> &[Cost]) -> Option<f64>| {
+    let mut line = |title: &str, of: &dyn Fn(Side) -> Option<f64>| {
         let (ours, peer) = (of(|row| &row.ours), of(|row| &row.peer));
         if let (Some(ours), Some(peer)) = (ours, peer) {
             text += &format!("| {title} | | {ours:.4} | {peer:.4} | **{:.2}** | | |\n", ours / peer);
@@ -79,13 +82,13 @@ fn derived(rows: &[Row]) -> String {
 }
 
 /// Seconds of one denoise step: the difference of many and some steps, without text and decoding.
-fn step(rows: &[Row], of: fn(&Row) -> &[Cost]) -> Option<f64> {
+fn step(rows: &[Row], of: Side) -> Option<f64> {
     let (many, some) = (image(rows, 0, of)?, image(rows, 1, of)?);
     Some((many.1 - some.1) / f64::from(many.0 - some.0))
 }
 
 /// Steps and seconds of a row that makes a picture.
-fn image(rows: &[Row], n: usize, of: fn(&Row) -> &[Cost]) -> Option<(u32, f64)> {
+fn image(rows: &[Row], n: usize, of: Side) -> Option<(u32, f64)> {
     let row = rows.get(n)?;
     match row.work {
         Work::Image { steps, .. } => Some((steps, seconds(of(row)))),
