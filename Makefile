@@ -10,7 +10,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/reelsmith
 REELSMITH = cargo run --quiet --release --package reelsmith --
 export REELSMITH_TEST_TOOLS := $(CACHE)/tools
 
-.PHONY: help demo test parity bench bench-networks check setup setup-test clean-out
+.PHONY: help demo test parity bench bench-networks bench-seams bench-gpu check setup setup-test clean-out
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,14 @@ bench: setup-test ## Measure against peers and print the tables of benches/resul
 bench-networks: setup-test ## Measure SDXL's networks beside PyTorch (7 GB of packages, 11 GB of random weights).
 	benches/peers/networks_setup.sh
 	cargo run --quiet --release --package reelsmith-benches -- networks
+
+bench-seams: setup-test ## Measure what tiles do to decoded pictures (7 GB of packages, 11 GB of random weights).
+	benches/peers/seams_setup.sh
+	cargo run --quiet --release --package reelsmith-benches -- seams
+
+bench-gpu: setup-test ## Measure pictures on an NVIDIA card beside diffusers (7 GB of packages, 8 GB of random weights).
+	benches/peers/images_gpu_setup.sh
+	cargo run --quiet --release --package reelsmith-benches -- images-gpu
 
 check: ## Formatting and lints, as CI runs them.
 	cargo fmt --all --check

@@ -9,9 +9,11 @@ mod captions;
 mod contender;
 mod cpu;
 mod decision;
+mod images_gpu;
 mod job;
 mod networks;
 mod results;
+mod seams;
 mod store;
 mod tree;
 mod voice;
@@ -49,6 +51,16 @@ enum Command {
     /// What `networks` runs as our contender.
     #[command(hide = true)]
     NetworksOurs(networks::OursArgs),
+    /// Pictures on an NVIDIA card, against diffusers.
+    ImagesGpu(images_gpu::Args),
+    /// What `images-gpu` runs as our contender.
+    #[command(hide = true)]
+    ImagesGpuOurs(images_gpu::OursArgs),
+    /// Whether tiles of a decoded picture show, against diffusers; and the memory of decoding.
+    Seams(seams::Args),
+    /// What `seams` runs to measure memory.
+    #[command(hide = true)]
+    SeamsOurs(seams::OursArgs),
     /// Cost of the store's calls as its rows grow.
     Store(store::Args),
     /// Time of a scheduling decision as the queue grows.
@@ -73,6 +85,10 @@ fn main() -> anyhow::Result<()> {
         Command::Job(args) => job::run(&args),
         Command::Networks(args) => networks::run(&args),
         Command::NetworksOurs(args) => networks::run_ours(&args),
+        Command::ImagesGpu(args) => images_gpu::run(&args),
+        Command::ImagesGpuOurs(args) => images_gpu::run_ours(&args),
+        Command::Seams(args) => seams::run(&args),
+        Command::SeamsOurs(args) => seams::run_ours(&args),
         Command::Store(args) => store::run(&args),
         Command::Decision(args) => decision::run(&args),
     }

@@ -6,7 +6,7 @@ mod own;
 use crate::diffusion::pipeline::{Sdxl, SdxlConfig};
 use crate::esrgan::Esrgan;
 use crate::kokoro::Kokoro;
-use crate::network::Processor;
+use crate::network::{CudaTuning, Processor};
 use crate::runtime::load_onnxruntime;
 use crate::store::{Store, Verified};
 use own::OwnFile;
@@ -52,7 +52,8 @@ impl LocalEngine {
 
     /// The same with pictures made on the first NVIDIA card, of which no network takes more than `memory` bytes.
     pub fn with_cuda(self, memory: u64) -> Self {
-        Self { pictures: Processor::Cuda { device: 0, memory }, ..self }
+        let tuning = CudaTuning::default();
+        Self { pictures: Processor::Cuda { device: 0, memory, tuning }, ..self }
     }
 
     fn target(&self) -> Target {

@@ -2,13 +2,14 @@
 
 use crate::session::{WEIGHTS_DIRECTORY, builder_at, explain, last_run};
 
-pub use crate::session::Processor;
+pub use crate::session::{CudaTuning, Processor};
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::TensorRef;
 use reelsmith_graph::Model;
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 /// Keeps ONNX Runtime from copying matrices into the order of its inner loops as a session starts
 /// (`onnxruntime_session_options_config_keys.h`).
@@ -102,11 +103,34 @@ impl Network {
         let settings = [(WEIGHTS_DIRECTORY, "/")];
         let processor = processor.into();
         let builder = builder_at(GraphOptimizationLevel::All, processor, &settings)?;
-        let builder = builder.with_memory_pattern(false);
-        let refused = |error: ort::Error<SessionBuilder>| {
-            explain(error.into(), || engine("ONNX Runtime refuses a session's options".to_owned()))
-        };
-        Self::commit(name, model, builder.map_err(refused)?, processor)
+        Self::commit(name, model, builder.with_memory_pattern(false).map_err(refused)?, processor)
+    }
+
+    /// The same as [`Network::open_in_place`] with a profile of ONNX Runtime: what every operator takes in every run,
+    /// from now until [`Network::profile`], in a file whose path begins with `prefix`.
+    ///
+    /// # Errors
+    /// As [`Network::open`].
+    pub fn open_profiled(
+        name: &'static str,
+        model: &Model,
+        processor: impl Into<Processor>,
+        prefix: &Path,
+    ) -> Result<Self> {
+        let settings = [(WEIGHTS_DIRECTORY, "/"), NO_PACKING];
+        let processor = processor.into();
+        let builder = builder_at(GraphOptimizationLevel::Level2, processor, &settings)?;
+        let builder = builder.with_profiling(prefix).map_err(refused)?;
+        Self::commit(name, model, builder, processor)
+    }
+
+    /// Ends the profile that [`Network::open_profiled`] began; gives its file, which chrome://tracing shows.
+    ///
+    /// # Errors
+    /// `Engine` if it was not begun or cannot be written.
+    pub fn profile(&mut self) -> Result<PathBuf> {
+        let failed = |error| explain(error, || engine("ONNX Runtime wrote no profile".to_owned()));
+        self.session.end_profiling().map(PathBuf::from).map_err(failed)
     }
 
     fn commit(
@@ -170,6 +194,10 @@ impl Network {
         };
         outputs.iter().map(output).collect()
     }
+}
+
+fn refused(error: ort::Error<SessionBuilder>) -> InferenceError {
+    explain(error.into(), || engine("ONNX Runtime refuses a session's options".to_owned()))
 }
 
 fn engine(message: String) -> InferenceError {

@@ -27,7 +27,23 @@ pub enum Processor {
         device: i32,
         /// Bytes of it that each network may take at most.
         memory: u64,
+        /// How it computes.
+        tuning: CudaTuning,
     },
+}
+
+/// Settings of ONNX Runtime's CUDA provider that change how a network is computed, each off unless measured to help
+/// (`onnxruntime/core/providers/cuda/cuda_execution_provider_info.h`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CudaTuning {
+    /// `prefer_nhwc`: convolutions and what lies between them with channels last, as tensor cores take them.
+    pub nhwc: bool,
+    /// `use_tf32`: what is computed in f32 keeps 10 bits of its factors' fractions.
+    pub tf32: bool,
+    /// `cudnn_conv_algo_search = EXHAUSTIVE`: the first run of a shape tries every algorithm of a convolution.
+    pub exhaustive: bool,
+    /// `fuse_conv_bias`: bias and activation are added by the convolution, compiled by cuDNN as the session starts.
+    pub fused_bias: bool,
 }
 
 impl From<usize> for Processor {
@@ -42,13 +58,20 @@ impl Processor {
             Self::Cpu(threads) => {
                 Ok(builder.with_intra_threads(threads)?.with_operators(operators::domain()?)?)
             }
-            Self::Cuda { device, memory } => {
+            Self::Cuda { device, memory, tuning } => {
+                // The exhaustive search tries every algorithm for every shape, minutes for a UNet.
+                let search = match tuning.exhaustive {
+                    true => ConvAlgorithmSearch::Exhaustive,
+                    false => ConvAlgorithmSearch::Heuristic,
+                };
                 let provider = CUDA::default()
                     .with_device_id(device)
                     .with_memory_limit(usize::try_from(memory).unwrap_or(usize::MAX))
                     .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested)
-                    // The exhaustive search tries every algorithm for every shape, minutes for a UNet.
-                    .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic);
+                    .with_prefer_nhwc(tuning.nhwc)
+                    .with_tf32(tuning.tf32)
+                    .with_fuse_conv_bias(tuning.fused_bias)
+                    .with_conv_algorithm_search(search);
                 Ok(builder.with_execution_providers([provider.build().error_on_failure()])?)
             }
         }

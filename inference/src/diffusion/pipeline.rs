@@ -30,7 +30,9 @@ use start::{Given, Start};
 use std::path::{Path, PathBuf};
 use text::Conditioning;
 
+pub use autoencoder::{TILING, decode_tiled, encode_tiled};
 pub use check::{MOST_CONTROLS, MOST_COUNT, MOST_LORAS, MOST_PIXELS, SIDES};
+pub use tiles::Tiling;
 
 /// Finds the files of a LoRA or a ControlNet that a request names.
 pub type Locate = Box<dyn Fn(&ModelId) -> Result<PathBuf> + Send>;

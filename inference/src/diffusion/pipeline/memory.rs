@@ -16,15 +16,29 @@ const DECODER_ARRAYS: u64 = 9;
 /// ONNX Runtime's own, with its threads' scratch.
 const RUNTIME: u64 = 200 << 20;
 
+/// Bytes of a network's weights as `element`.
+pub(super) fn computed(weights: &Weights, element: Element) -> u64 {
+    weights.iter().map(|(_, tensor)| tensor.count() * element.bytes()).sum()
+}
+
+/// The same of a checkpoint, whose autoencoder may compute in f32.
+pub(super) fn weights(checkpoint: &Checkpoint, element: Element) -> u64 {
+    let parts = [&checkpoint.unet.weights, &checkpoint.text[0].weights, &checkpoint.text[1].weights];
+    let own: u64 = parts.iter().map(|weights| computed(weights, element)).sum();
+    own + computed(&checkpoint.vae.weights, Element::F32)
+}
+
+/// What a network with `own` bytes of weights may take of a card: each has an arena of its own there, and so that all
+/// of them together stay within `budget`, the weights of the others, of `all`, are left to them. One network computes
+/// at a time; text encoders and autoencoders give back what they computed in after each run.
+pub(super) fn share(budget: u64, all: u64, own: u64) -> u64 {
+    budget.saturating_sub(all.saturating_sub(own)).max(own)
+}
+
 /// What `request` takes; of one that would be refused, only the weights.
 pub(super) fn footprint(checkpoint: &Checkpoint, request: &ImageRequest, networks: &Networks) -> Footprint {
     let target = networks.target();
-    let parts = [&checkpoint.unet.weights, &checkpoint.text[0].weights, &checkpoint.text[1].weights];
-    let computed = |weights: &Weights, element: Element| {
-        weights.iter().map(|(_, tensor)| tensor.count() * element.bytes()).sum::<u64>()
-    };
-    let own: u64 = parts.iter().map(|weights| computed(weights, target.compute)).sum();
-    let weights = own + computed(&checkpoint.vae.weights, Element::F32);
+    let weights = weights(checkpoint, target.compute);
     if check(request, checkpoint).is_err() {
         return Footprint { weights, peak_activation: 0 };
     }
@@ -43,4 +57,21 @@ pub(super) fn footprint(checkpoint: &Checkpoint, request: &ImageRequest, network
     // The pictures themselves, and twice as floats the one that is being put together.
     let pictures = pixels * 3 * (u64::from(request.count) + 8);
     Footprint { weights, peak_activation: steered.max(autoencoder) + pictures + RUNTIME }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_of_all_networks_and_the_work_of_one_fit_into_a_cards_budget() {
+        let (budget, parts) = (14_000_000_000, [5_100_000_000, 250_000_000, 1_400_000_000, 330_000_000]);
+        let all: u64 = parts.iter().sum();
+        for own in parts {
+            let work = share(budget, all, own) - own;
+            assert_eq!(all + work, budget);
+        }
+        // Where not even the weights fit, none is refused its own.
+        assert_eq!(share(1_000_000_000, all, parts[0]), parts[0]);
+    }
 }

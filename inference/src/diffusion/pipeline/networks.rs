@@ -6,12 +6,12 @@ use crate::diffusion::clip::text_encoder;
 use crate::diffusion::config::UnetConfig;
 use crate::diffusion::controlnet::controlnet;
 use crate::diffusion::lora::Lora;
-use crate::diffusion::pipeline::Locate;
+use crate::diffusion::pipeline::{Locate, memory};
 use crate::diffusion::unet::unet;
 use crate::diffusion::vae::{decoder, encoder};
 use crate::network::{Network, Processor};
 use reelsmith_graph::weights::Seen;
-use reelsmith_graph::{Element, Target};
+use reelsmith_graph::{Element, Target, Weights};
 use reelsmith_inference_core::image::{ImageRequest, LoraUse};
 use reelsmith_inference_core::{ErrorKind, InferenceError, ModelId, Result};
 use std::collections::HashMap;
@@ -31,6 +31,8 @@ pub(super) struct Networks {
     decoder: Option<Network>,
     encoder: Option<Network>,
     controls: HashMap<ModelId, Network>,
+    /// Bytes of weights to leave to the ControlNets of the request.
+    steering: u64,
 }
 
 impl Networks {
@@ -46,6 +48,7 @@ impl Networks {
             decoder: None,
             encoder: None,
             controls: HashMap::new(),
+            steering: 0,
         }
     }
 
@@ -70,8 +73,23 @@ impl Networks {
         if self.unet.as_ref().is_some_and(|(takes, _)| *takes != steered) {
             self.unet = None;
         }
+        // A ControlNet is about half of a UNet.
+        let half = memory::computed(&checkpoint.unet.weights, self.target.compute) / 2;
+        self.steering = request.controls.len() as u64 * half;
         self.controls.retain(|model, _| request.controls.iter().any(|control| control.model == *model));
         Ok(())
+    }
+
+    /// What a network of these weights runs on.
+    fn processor(&self, checkpoint: &Checkpoint, weights: &Weights, element: Element) -> Processor {
+        match self.processor {
+            Processor::Cuda { device, memory, tuning } => {
+                let all = memory::weights(checkpoint, self.target.compute) + self.steering;
+                let memory = memory::share(memory, all, memory::computed(weights, element));
+                Processor::Cuda { device, memory, tuning }
+            }
+            cpu => cpu,
+        }
     }
 
     /// What the file of a LoRA or a ControlNet is like now.
@@ -99,45 +117,43 @@ impl Networks {
     /// The text encoder `n`.
     pub(super) fn text(&mut self, checkpoint: &Checkpoint, n: usize) -> Result<&mut Network> {
         let part = &self.adapted.as_ref().unwrap_or(checkpoint).text[n];
+        let processor = self.processor(checkpoint, &part.weights, self.target.compute);
         started(&mut self.text[n], || {
             part.weights.unchanged()?;
-            Network::open(
-                "text encoder",
-                &text_encoder(&part.config, &part.weights, self.target)?,
-                self.processor,
-            )
+            let model = text_encoder(&part.config, &part.weights, self.target)?;
+            Network::open("text encoder", &model, processor)
         })
     }
 
     /// The UNet, which takes residuals if `steered`.
     pub(super) fn unet(&mut self, checkpoint: &Checkpoint, steered: bool) -> Result<&mut Network> {
         let part = &self.adapted.as_ref().unwrap_or(checkpoint).unet;
+        let processor = self.processor(checkpoint, &part.weights, self.target.compute);
         let (_, network) = started(&mut self.unet, || {
             part.weights.unchanged()?;
             let model = unet(&part.config, &part.weights, self.target, steered)?;
-            Ok((steered, Network::open_in_place("UNet", &model, self.processor)?))
+            Ok((steered, Network::open_in_place("UNet", &model, processor)?))
         })?;
         Ok(network)
     }
 
     pub(super) fn decoder(&mut self, checkpoint: &Checkpoint) -> Result<&mut Network> {
         let (part, target) = (&checkpoint.vae, self.vae_target(checkpoint));
+        let processor = self.processor(checkpoint, &part.weights, target.compute);
         started(&mut self.decoder, || {
             part.weights.unchanged()?;
             let model = decoder(&part.config, &part.weights, target)?;
-            Network::open_unplanned("autoencoder", &model, self.processor)
+            Network::open_unplanned("autoencoder", &model, processor)
         })
     }
 
     pub(super) fn encoder(&mut self, checkpoint: &Checkpoint) -> Result<&mut Network> {
         let (part, target) = (&checkpoint.vae, self.vae_target(checkpoint));
+        let processor = self.processor(checkpoint, &part.weights, target.compute);
         started(&mut self.encoder, || {
             part.weights.unchanged()?;
-            Network::open_unplanned(
-                "autoencoder",
-                &encoder(&part.config, &part.weights, target)?,
-                self.processor,
-            )
+            let model = encoder(&part.config, &part.weights, target)?;
+            Network::open_unplanned("autoencoder", &model, processor)
         })
     }
 
@@ -155,8 +171,8 @@ impl Networks {
             let part = open_controlnet(&(self.locate)(model)?)?;
             let graph = controlnet(&part.config, &part.weights, self.target)?;
             fits(&part.config.unet, &checkpoint.unet.config, &part.weights.title)?;
-            self.controls
-                .insert(model.clone(), Network::open_in_place("ControlNet", &graph, self.processor)?);
+            let processor = self.processor(checkpoint, &part.weights, self.target.compute);
+            self.controls.insert(model.clone(), Network::open_in_place("ControlNet", &graph, processor)?);
         }
         Ok(self.controls.get_mut(model).expect("it was put there"))
     }

@@ -6,11 +6,11 @@ use std::ops::Range;
 
 /// How a plane is cut, in positions of the latents.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tiling {
+pub struct Tiling {
     /// Longest side of a tile.
-    pub(super) side: usize,
+    pub side: usize,
     /// By how much two neighbours overlap at least.
-    pub(super) overlap: usize,
+    pub overlap: usize,
 }
 
 /// Planes of latents (C, h, w) or of a picture whose sides are `factor` times as long.
@@ -22,12 +22,12 @@ pub(super) struct Planes {
 
 impl Tiling {
     /// Whether latents of this size are taken in one piece.
-    pub(super) fn is_whole(self, height: usize, width: usize) -> bool {
+    pub fn is_whole(self, height: usize, width: usize) -> bool {
         height * width <= self.side * self.side
     }
 
-    /// Where tiles lie along a side: as few as there can be, evenly spread.
-    fn spans(self, length: usize) -> Vec<Range<usize>> {
+    /// Where tiles lie along a side of so many latents: as few as there can be, evenly spread.
+    pub fn spans(self, length: usize) -> Vec<Range<usize>> {
         let side = self.side.min(length);
         let step = side.saturating_sub(self.overlap).max(1);
         let count = (length - side).div_ceil(step) + 1;
