@@ -1,16 +1,20 @@
 //! All settings: defaults, then the configuration file, then the environment, then flags. The only
 //! reader of environment variables; everything below gets its values as arguments.
 
+mod blobs;
+mod device;
 mod images;
 pub mod keys;
 pub mod layers;
 pub mod memory;
+mod server;
 
+pub use blobs::BlobSettings;
+pub use device::Device;
 pub use images::Images;
 use layers::Layers;
-use std::net::SocketAddr;
+pub use server::Server;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// A setting that cannot be used; the message names it, where it was set, and what is allowed.
 #[derive(Debug, thiserror::Error)]
@@ -89,19 +93,6 @@ pub struct Tools {
     pub path: Vec<PathBuf>,
 }
 
-/// The device that computes.
-#[derive(Debug, Clone, Copy)]
-pub struct Device {
-    /// Pictures are made on an NVIDIA card.
-    pub cuda: bool,
-    /// Threads, 1 to 256.
-    pub threads: usize,
-    /// Bytes that models may take together.
-    pub memory: u64,
-    /// Requests that may wait, 1 to 10,000.
-    pub queue: usize,
-}
-
 /// Jobs.
 #[derive(Debug, Clone, Copy)]
 pub struct JobSettings {
@@ -109,60 +100,6 @@ pub struct JobSettings {
     pub slots: usize,
     /// Unfinished jobs before new ones are refused.
     pub queue: usize,
-}
-
-/// Where finished artifacts are kept.
-#[derive(Clone, PartialEq, Eq)]
-pub enum BlobSettings {
-    /// Under the data directory.
-    Local,
-    /// An S3 bucket.
-    S3 {
-        /// Address of the server.
-        endpoint: String,
-        /// Bucket, which must exist.
-        bucket: String,
-        /// Region.
-        region: String,
-        /// Access key.
-        access_key: String,
-        /// Secret key.
-        secret_key: String,
-    },
-}
-
-impl std::fmt::Debug for BlobSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Local => f.write_str("Local"),
-            Self::S3 { endpoint, bucket, .. } => write!(f, "S3({endpoint}, {bucket}, keys hidden)"),
-        }
-    }
-}
-
-/// The HTTP service.
-#[derive(Debug, Clone)]
-pub struct Server {
-    /// Address and port.
-    pub listen: SocketAddr,
-    /// Largest request body, in bytes.
-    pub max_body: usize,
-    /// Names under which a service on a loopback address may be called, beside `localhost`.
-    pub hosts: Vec<String>,
-    /// Connections at once.
-    pub max_connections: usize,
-    /// Requests answered at once, to the last byte.
-    pub max_requests: usize,
-    /// Event streams open at once.
-    pub max_streams: usize,
-    /// How long the head of a request may take, and how long an idle connection is kept.
-    pub head: Duration,
-    /// How long a request may take until its answer begins, and its caller to take a piece of it.
-    pub timeout: Duration,
-    /// How long open requests may take to end at shutdown.
-    pub drain: Duration,
-    /// Folder whose files scripts sent to the API may name.
-    pub assets_dir: Option<PathBuf>,
 }
 
 /// What encodes videos.
@@ -194,13 +131,6 @@ pub struct Log {
 
 /// The voice model where none is set: the fastest on a CPU and as exact as any (`benches/`).
 const DEFAULT_VOICE_MODEL: &str = "kokoro-82m-fp32";
-
-const KIB: u64 = 1 << 10;
-const MIB: u64 = 1 << 20;
-const GIB: u64 = 1 << 30;
-
-/// The budget where the system does not tell its memory: enough for one voice model with room.
-const FALLBACK_MEMORY: u64 = 4 * GIB;
 
 impl Config {
     /// Reads the process's environment, the file and `flags`.
@@ -249,13 +179,13 @@ impl Config {
             commercial_use: layers.boolean("commercial_use")?.unwrap_or(false),
             hub: hub(layers, variable)?,
             tools: tools(layers, variable),
-            device: device(layers)?,
+            device: Device::of(layers)?,
             jobs: JobSettings {
                 slots: layers.number("jobs.slots", 1..=16)?.unwrap_or(2) as usize,
                 queue: layers.number("jobs.queue", 1..=100_000)?.unwrap_or(1_000) as usize,
             },
-            blobs: blobs(layers)?,
-            server: server(layers)?,
+            blobs: BlobSettings::of(layers)?,
+            server: Server::of(layers)?,
             log: Log {
                 format: layers
                     .choice("log.format", &[("text", LogFormat::Text), ("json", LogFormat::Json)])?
@@ -358,59 +288,6 @@ fn tools(layers: &Layers, variable: &dyn Fn(&str) -> Option<String>) -> Tools {
         pip: layers.path("tools.pip"),
         path: set(variable, "PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
     }
-}
-
-fn device(layers: &Layers) -> Result<Device, ConfigError> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let cuda = layers.choice("device.kind", &[("cpu", false), ("cuda", true)])?.unwrap_or(false);
-    // Of a card some is left to the desktop and to other programs.
-    let card = || memory::card().map(|bytes| bytes / 10 * 9);
-    let half =
-        cuda.then(card).flatten().or(memory::total().map(|bytes| bytes / 2)).unwrap_or(FALLBACK_MEMORY);
-    Ok(Device {
-        cuda,
-        threads: layers.number("device.threads", 1..=256)?.map_or(cores.min(256), |n| n as usize),
-        memory: layers.bytes("device.memory", 256 * MIB..=1024 * GIB)?.unwrap_or(half),
-        queue: layers.number("device.queue", 1..=10_000)?.unwrap_or(256) as usize,
-    })
-}
-
-fn blobs(layers: &Layers) -> Result<BlobSettings, ConfigError> {
-    let s3 = layers.choice("blobs", &[("local", false), ("s3", true)])?.unwrap_or(false);
-    if !s3 {
-        return Ok(BlobSettings::Local);
-    }
-    let needed = |key: &'static str| {
-        layers.text(key).ok_or_else(|| ConfigError(format!("blobs is set to s3, which also needs {key}")))
-    };
-    Ok(BlobSettings::S3 {
-        endpoint: layers
-            .address("s3.endpoint")?
-            .ok_or_else(|| ConfigError("blobs is set to s3, which also needs s3.endpoint".into()))?,
-        bucket: needed("s3.bucket")?,
-        region: layers.text("s3.region").unwrap_or_else(|| "us-east-1".into()),
-        access_key: needed("s3.access_key")?,
-        secret_key: needed("s3.secret_key")?,
-    })
-}
-
-fn server(layers: &Layers) -> Result<Server, ConfigError> {
-    let seconds =
-        |key, usual| Ok::<_, ConfigError>(Duration::from_secs(layers.number(key, 1..=600)?.unwrap_or(usual)));
-    Ok(Server {
-        listen: layers
-            .parsed("listen", "an address and a port, for example 127.0.0.1:8787")?
-            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8787))),
-        max_body: layers.bytes("server.max_body", KIB..=64 * MIB)?.unwrap_or(MIB) as usize,
-        hosts: layers.hosts("server.hosts")?,
-        max_connections: layers.number("server.max_connections", 1..=200_000)?.unwrap_or(11_000) as usize,
-        max_requests: layers.number("server.max_requests", 1..=100_000)?.unwrap_or(256) as usize,
-        max_streams: layers.number("server.max_streams", 1..=100_000)?.unwrap_or(10_000) as usize,
-        head: seconds("server.head_seconds", 10)?,
-        timeout: seconds("server.timeout_seconds", 30)?,
-        drain: seconds("server.drain_seconds", 20)?,
-        assets_dir: layers.path("server.assets_dir"),
-    })
 }
 
 #[cfg(test)]

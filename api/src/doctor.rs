@@ -2,6 +2,7 @@
 
 mod machine;
 mod models;
+mod pictures;
 pub(crate) mod programs;
 
 use crate::config::Config;
@@ -72,6 +73,7 @@ pub async fn examine(config: &Config, library: &Library) -> Vec<Check> {
     let mut checks = programs::ffmpeg(&config.tools).await;
     checks.extend(programs::clients(config).await);
     checks.extend(models::all(config, library).await);
+    checks.extend(pictures::all(config, library).await);
     checks.extend(machine::all(config, library).await);
     checks
 }

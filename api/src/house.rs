@@ -167,11 +167,17 @@ async fn verified(library: Library) -> Outcome<(Vec<PathBuf>, Library)> {
 /// # Errors
 /// Settings that cannot work.
 pub(crate) fn start_device(config: &Config, library: &Library) -> Outcome<Scheduler> {
-    let device = DeviceConfig {
+    Scheduler::start(device_config(config), Box::new(engine(config, library))).map_err(Failure::usage)
+}
+
+/// The device that is configured.
+pub(crate) fn device_config(config: &Config) -> DeviceConfig {
+    DeviceConfig {
         queue_capacity: config.device.queue,
+        // What a card holds is not in this process's memory.
+        host_memory: !config.device.cuda,
         ..DeviceConfig::new(if config.device.cuda { "cuda" } else { "cpu" }, config.device.memory)
-    };
-    Scheduler::start(device, Box::new(engine(config, library))).map_err(Failure::usage)
+    }
 }
 
 /// The engine of the device that is configured.

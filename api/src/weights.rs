@@ -45,6 +45,14 @@ impl Weights {
         }
     }
 
+    /// Its name for people: that of the entry, or of the file or folder.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Entry(id) => id.0.clone(),
+            Self::Own(path) => stem(path),
+        }
+    }
+
     /// The catalogue's id, for what must be fetched.
     pub fn entry(&self) -> Option<&ModelId> {
         match self {
@@ -64,9 +72,9 @@ impl Weights {
                 let model = library.find(&id.0)?;
                 let files: Vec<(String, String)> =
                     model.files_here().map(|f| (f.path.to_string(), f.sha256.to_string())).collect();
-                Ok(ModelNote { name: id.0.clone(), sha256: hashes::of_list(&files) })
+                Ok(ModelNote { name: self.name(), sha256: hashes::of_list(&files) })
             }
-            Self::Own(path) => Ok(ModelNote { name: stem(path), sha256: hashes.of(path)? }),
+            Self::Own(path) => Ok(ModelNote { name: self.name(), sha256: hashes.of(path)? }),
         }
     }
 

@@ -247,6 +247,46 @@ fn doctor_names_each_fault_and_its_mend() {
 }
 
 #[test]
+fn doctor_looks_at_the_models_of_pictures_that_are_set() {
+    let home = Home::new();
+    let checks = |image_model: Option<&str>| -> Vec<Value> {
+        let mut command = home.command(&["doctor", "--json"]);
+        image_model.into_iter().for_each(|model| {
+            command.env("REELSMITH_IMAGE_MODEL", model).env("REELSMITH_DEVICE_MEMORY", "8GiB");
+        });
+        let ended = Ended::of(command.output().expect("starts"));
+        let report: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        report["checks"].as_array().expect("checks").clone()
+    };
+    let named = |checks: &[Value], name: &str| {
+        let found = checks.iter().find(|check| check["name"] == name);
+        found.unwrap_or_else(|| panic!("{name}: {checks:?}")).clone()
+    };
+    let says = |check: &Value, field: &str, text: &str| {
+        assert!(check[field].as_str().is_some_and(|found| found.contains(text)), "{text:?}: {check}");
+    };
+    says(&named(&checks(None), "image_model"), "found", "not set");
+
+    let set = checks(Some("sdxl-base-1.0"));
+    let model = named(&set, "model sdxl-base-1.0");
+    assert_eq!((&model["state"], &model["needed"]), (&"missing".into(), &false.into()));
+    assert_eq!(model["mend"], "reelsmith models pull sdxl-base-1.0");
+    assert_eq!(named(&set, "model clip-vocabulary")["state"], "missing");
+    let room = named(&set, "image_model sdxl-base-1.0");
+    assert_eq!(room["state"], "broken", "{room}");
+    says(&room, "found", "and models may take 7GiB");
+    says(&room, "mend", "device.memory");
+
+    std::fs::write(home.path("cut.safetensors"), [200, 0, 0, 0, 0, 0, 0, 0, b'{']).expect("written");
+    let own = home.path("cut.safetensors");
+    let damaged = named(&checks(own.to_str()), "image_model cut");
+    assert_eq!((&damaged["state"], &damaged["needed"]), (&"broken".into(), &false.into()));
+    says(&damaged, "found", "cut.safetensors");
+    let unknown = named(&checks(Some("sdxl-bass-1.0")), "image_model");
+    says(&unknown, "found", "did you mean `sdxl-base-1.0`");
+}
+
+#[test]
 fn ffmpeg_of_this_machine_encodes() {
     let home = Home::new();
     let ended = home.run(&["doctor", "--json"]);

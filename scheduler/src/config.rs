@@ -14,12 +14,15 @@ pub struct DeviceConfig {
     pub reserve_bytes: u64,
     /// Requests that may wait, at least 1; one more is answered [`ScheduleError::Busy`].
     pub queue_capacity: usize,
+    /// Its memory is this process's own, so that what a request took can be measured.
+    pub host_memory: bool,
 }
 
 impl DeviceConfig {
-    /// A device with an eighth of its budget kept in reserve and room for 64 waiting requests.
+    /// A processor, with an eighth of its budget kept in reserve and room for 64 waiting requests.
     pub fn new(name: impl Into<String>, budget_bytes: u64) -> Self {
-        Self { name: name.into(), budget_bytes, reserve_bytes: budget_bytes / 8, queue_capacity: 64 }
+        let (reserve_bytes, queue_capacity) = (budget_bytes / 8, 64);
+        Self { name: name.into(), budget_bytes, reserve_bytes, queue_capacity, host_memory: true }
     }
 
     /// Bytes that may be given out.

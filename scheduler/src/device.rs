@@ -3,7 +3,7 @@
 use crate::policy::{self, Action};
 use crate::queue::Entry;
 use crate::state::{Running, Shared, State};
-use crate::{ScheduleError, Shutdown};
+use crate::{Meter, ScheduleError, Shutdown};
 use reelsmith_inference_core::{Engine, ErrorKind, Footprint, InferenceError, ModelId, Resident};
 use std::any::Any;
 use std::collections::HashMap;
@@ -143,7 +143,10 @@ impl Device {
         let begun = begin(&mut state, &mut entry, weights);
         drop(state);
         let control = entry.control();
+        let meter = self.meter();
         let loaded = guarded(&entry.model, || Ok(self.engine.load(&entry.model, &control)?));
+        entry.took(meter.and_then(|meter| meter.read()));
+        entry.loaded = true;
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         end(&mut state, begun);
@@ -169,9 +172,11 @@ impl Device {
         let begun = begin(&mut state, &mut entry, peak);
         drop(state);
         let control = entry.control();
+        let meter = self.meter();
         let Entry { model, work, .. } = &mut entry;
         let resident = self.residents.get_mut(model).expect("the ledger lists the residents of this thread");
         let performed = guarded(model, || work.perform(model, resident, &control));
+        entry.took(meter.and_then(|meter| meter.read()));
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         end(&mut state, begun);
@@ -190,6 +195,11 @@ impl Device {
                 self.failed(entry, error);
             }
         }
+    }
+
+    /// Measures what comes, where that is this process's own memory.
+    fn meter(&self) -> Option<Meter> {
+        self.shared.config.host_memory.then(Meter::start).flatten()
     }
 
     /// Out-of-memory is tried once more with nothing else on the device; anything else is answered.

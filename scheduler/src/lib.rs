@@ -13,6 +13,7 @@ pub mod bytes;
 pub mod config;
 pub mod error;
 pub mod ledger;
+pub mod memory;
 pub mod policy;
 pub mod snapshot;
 
@@ -24,6 +25,7 @@ mod work;
 
 pub use config::DeviceConfig;
 pub use error::{FitArithmetic, ScheduleError};
+pub use memory::{Measured, MemoryUse, Meter, Served};
 pub use scheduler::{Scheduler, Shutdown};
 pub use snapshot::{Counters, QueuedRequest, ResidentModel, RunningRequest, Snapshot};
 /// Stops a request: before its start it leaves the queue at once, while it runs it ends at its next

@@ -2,7 +2,7 @@
 
 use crate::policy::Waiting;
 use crate::work::Work;
-use crate::{CancelToken, ScheduleError};
+use crate::{CancelToken, Measured, MemoryUse, ScheduleError};
 use reelsmith_inference_core::image::Image;
 use reelsmith_inference_core::{Control, Footprint, ModelId, Progress, Verdict};
 use std::collections::VecDeque;
@@ -21,6 +21,10 @@ pub(crate) struct Entry {
     /// What it needs, once the engine has said so; from the loaded model where `exact`.
     pub(crate) needs: Option<Footprint>,
     pub(crate) exact: bool,
+    /// Its model was loaded for it.
+    pub(crate) loaded: bool,
+    /// What its loading and running took so far.
+    pub(crate) measured: Option<Measured>,
     /// It met out-of-memory once already.
     pub(crate) retried: bool,
     pub(crate) line: Line,
@@ -61,9 +65,18 @@ impl Entry {
         Steering { progress: progress.clone(), preview: preview.clone(), stop: stop.clone() }
     }
 
+    /// Counts what a piece of work for it took; where one is not known, the whole is not.
+    pub(crate) fn took(&mut self, measured: Option<Measured>) {
+        self.measured = match (self.loaded, self.measured) {
+            (true, earlier) => earlier.zip(measured).map(|(earlier, now)| earlier.then(now)),
+            (false, _) => measured,
+        };
+    }
+
     /// Answers with what was performed.
     pub(crate) fn answer(self) {
-        self.work.answer();
+        let Self { loaded, measured, needs, .. } = self;
+        self.work.answer(MemoryUse { estimate: needs.unwrap_or_default(), loaded, measured });
     }
 
     /// Answers with an error.

@@ -3,8 +3,8 @@
 use crate::device;
 use crate::queue::Line;
 use crate::state::Shared;
-use crate::work::{Task, Work};
-use crate::{CancelToken, DeviceConfig, ScheduleError, Snapshot};
+use crate::work::{Reply, Task, Work};
+use crate::{CancelToken, DeviceConfig, ScheduleError, Served, Snapshot};
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
 use reelsmith_inference_core::{Engine, ModelId, Progress};
@@ -66,7 +66,8 @@ impl Scheduler {
     }
 
     /// Makes pictures once it is their turn. `preview` is shown the latest one that the model has
-    /// handed out, where the request asks for previews; otherwise as [`Scheduler::speak`].
+    /// handed out, where the request asks for previews; the reply says what memory it took. Otherwise as
+    /// [`Scheduler::speak`].
     ///
     /// # Errors
     /// Any [`ScheduleError`]; `Busy` at once if as many wait as may.
@@ -77,11 +78,11 @@ impl Scheduler {
         progress: impl Fn(Progress) + Send + Sync + 'static,
         preview: impl Fn(&Image) + Send + Sync + 'static,
         cancel: CancelToken,
-    ) -> Result<Generated, ScheduleError> {
-        self.ask(model, |reply| Work::Generate(Task::new(request, reply)), progress, preview, cancel).await
+    ) -> Result<Served<Generated>, ScheduleError> {
+        self.serve(model, |reply| Work::Generate(Task::new(request, reply)), progress, preview, cancel).await
     }
 
-    /// Enlarges a picture once it is its turn; otherwise as [`Scheduler::speak`].
+    /// Enlarges a picture once it is its turn; otherwise as [`Scheduler::generate`].
     ///
     /// # Errors
     /// Any [`ScheduleError`]; `Busy` at once if as many wait as may.
@@ -91,18 +92,30 @@ impl Scheduler {
         request: UpscaleRequest,
         progress: impl Fn(Progress) + Send + Sync + 'static,
         cancel: CancelToken,
-    ) -> Result<Image, ScheduleError> {
-        self.ask(model, |reply| Work::Upscale(Task::new(request, reply)), progress, |_| {}, cancel).await
+    ) -> Result<Served<Image>, ScheduleError> {
+        self.serve(model, |reply| Work::Upscale(Task::new(request, reply)), progress, |_| {}, cancel).await
     }
 
+    /// As [`Self::serve`], for the answer alone.
     async fn ask<A>(
         &self,
         model: &ModelId,
-        work: impl FnOnce(oneshot::Sender<Result<A, ScheduleError>>) -> Work,
+        work: impl FnOnce(Reply<A>) -> Work,
         progress: impl Fn(Progress),
         preview: impl Fn(&Image),
         cancel: CancelToken,
     ) -> Result<A, ScheduleError> {
+        Ok(self.serve(model, work, progress, preview, cancel).await?.answer)
+    }
+
+    async fn serve<A>(
+        &self,
+        model: &ModelId,
+        work: impl FnOnce(Reply<A>) -> Work,
+        progress: impl Fn(Progress),
+        preview: impl Fn(&Image),
+        cancel: CancelToken,
+    ) -> Result<Served<A>, ScheduleError> {
         if cancel.is_cancelled() {
             return Err(ScheduleError::Cancelled);
         }

@@ -118,6 +118,8 @@ impl Shared {
             started: None,
             needs: None,
             exact: false,
+            loaded: false,
+            measured: None,
             retried: false,
             line,
         });

@@ -1,6 +1,6 @@
 //! What can be asked of a device: one variant per capability, each with its own kind of answer.
 
-use crate::ScheduleError;
+use crate::{MemoryUse, ScheduleError, Served};
 use reelsmith_inference_core::catalogue::Capability;
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
@@ -15,11 +15,14 @@ pub(crate) enum Work {
     Upscale(Task<UpscaleRequest, Image>),
 }
 
+/// The way to whoever waits for an answer.
+pub(crate) type Reply<A> = oneshot::Sender<Result<Served<A>, ScheduleError>>;
+
 /// A request of one capability.
 pub(crate) struct Task<Q, A> {
     request: Arc<Q>,
     answer: Option<A>,
-    reply: oneshot::Sender<Result<A, ScheduleError>>,
+    reply: Reply<A>,
 }
 
 /// A request by itself, which can be priced while its entry is in the queue.
@@ -30,17 +33,17 @@ pub(crate) enum Request {
 }
 
 impl<Q, A> Task<Q, A> {
-    pub(crate) fn new(request: Q, reply: oneshot::Sender<Result<A, ScheduleError>>) -> Self {
+    pub(crate) fn new(request: Q, reply: Reply<A>) -> Self {
         Self { request: Arc::new(request), answer: None, reply }
     }
 
     /// Tells how it ended; nobody may be listening any more.
-    fn settle(self, error: Option<ScheduleError>) {
-        let ended = match (error, self.answer) {
-            (Some(error), _) => Err(error),
-            (None, Some(answer)) => Ok(answer),
+    fn settle(self, ended: Result<MemoryUse, ScheduleError>) {
+        let ended = match (ended, self.answer) {
+            (Err(error), _) => Err(error),
+            (Ok(memory), Some(answer)) => Ok(Served { answer, memory }),
             // The sender is dropped: its waiter is told as if the device had ended.
-            (None, None) => return,
+            (Ok(_), None) => return,
         };
         let _ = self.reply.send(ended);
     }
@@ -78,20 +81,20 @@ impl Work {
     }
 
     /// Answers with what was performed.
-    pub(crate) fn answer(self) {
-        self.settle(None);
+    pub(crate) fn answer(self, memory: MemoryUse) {
+        self.settle(Ok(memory));
     }
 
     /// Answers with an error.
     pub(crate) fn refuse(self, error: ScheduleError) {
-        self.settle(Some(error));
+        self.settle(Err(error));
     }
 
-    fn settle(self, error: Option<ScheduleError>) {
+    fn settle(self, ended: Result<MemoryUse, ScheduleError>) {
         match self {
-            Self::Speak(task) => task.settle(error),
-            Self::Generate(task) => task.settle(error),
-            Self::Upscale(task) => task.settle(error),
+            Self::Speak(task) => task.settle(ended),
+            Self::Generate(task) => task.settle(ended),
+            Self::Upscale(task) => task.settle(ended),
         }
     }
 }

@@ -76,7 +76,7 @@ pub struct MakeImage {
     /// Folder that receives the pictures, or the name of one file (.png, .webp, .jpg)
     #[arg(long, value_name = "DIR|FILE", default_value = "out")]
     pub out: PathBuf,
-    /// Leave the recipe out of PNG files
+    /// Leave the recipe out of the file
     #[arg(long)]
     pub no_metadata: bool,
     /// Tell progress and result as one JSON object a line on standard output
@@ -108,6 +108,9 @@ pub struct MakeHero {
     /// The WebP file to write
     #[arg(long, value_name = "FILE", default_value = "hero.webp")]
     pub out: PathBuf,
+    /// Leave the recipe out of the file
+    #[arg(long)]
+    pub no_metadata: bool,
     /// Tell progress and result as one JSON object a line on standard output
     #[arg(long)]
     pub json: bool,
@@ -137,6 +140,9 @@ pub struct MakeThumbnail {
     /// The JPEG file to write
     #[arg(long, value_name = "FILE", default_value = "thumbnail.jpg")]
     pub out: PathBuf,
+    /// Leave the recipe out of the file
+    #[arg(long)]
+    pub no_metadata: bool,
     /// Tell progress and result as one JSON object a line on standard output
     #[arg(long)]
     pub json: bool,
@@ -163,6 +169,9 @@ pub struct Upscale {
     /// The file to write (.png, .webp, .jpg) [default: the picture's name and its new size, as PNG]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Leave the recipe out of the file
+    #[arg(long)]
+    pub no_metadata: bool,
     /// Tell progress and result as one JSON object a line on standard output
     #[arg(long)]
     pub json: bool,

@@ -6,11 +6,12 @@ pub(super) mod image;
 mod inputs;
 mod stages;
 pub(super) mod thumbnail;
+mod told;
 pub(super) mod upscale;
 
 use super::{Context, print};
 use crate::config::layers::show_bytes;
-use crate::exit::{Outcome, blocking};
+use crate::exit::{Failure, Outcome, blocking};
 use crate::house::pipeline_failure;
 use crate::library::Library;
 use crate::progress::Style;
@@ -18,13 +19,13 @@ use crate::studio::Studio;
 use crate::weights::Weights;
 use reelsmith_inference_core::catalogue::Capability;
 use reelsmith_inference_core::image::UpscaleRequest;
-use reelsmith_inference_core::{InferenceError, ModelId};
 use reelsmith_media::MediaError;
 use reelsmith_media::picture::{Bitmap, MAX_PIXELS, MAX_SIDE, Note};
 use reelsmith_pipelines::images::{painted, to_image};
 use serde_json::{Value, json};
 use stages::Stages;
 use std::path::{Path, PathBuf};
+use told::Spent;
 
 /// The upscaler where neither command nor setting names one and the catalogue has it.
 const DEFAULT_UPSCALER: &str = "realesrgan-x4plus";
@@ -52,18 +53,19 @@ fn upscaler(
 async fn enlarge(
     stages: &mut Stages<'_>,
     studio: &Studio,
-    model: &ModelId,
+    model: &Weights,
     (bitmap, tile): (Bitmap, u32),
     (width, height): (u32, u32),
-) -> Outcome<Bitmap> {
-    let image = to_image(bitmap).map_err(|e: InferenceError| pipeline_failure(e.into()))?;
+) -> Outcome<(Bitmap, Spent)> {
+    let image = to_image(bitmap).map_err(|error| pipeline_failure(error.into()))?;
     let request = UpscaleRequest { image, width, height, tile };
     stages.names("upscaler", &[("tiles", "enlarge")]);
+    let id = model.id();
     let enlarged = stages
-        .watch(|told, cancel| studio.scheduler.upscale(model, request, told, cancel))
+        .watch(|told, cancel| studio.scheduler.upscale(&id, request, told, cancel))
         .await
         .map_err(|error| pipeline_failure(error.into()))?;
-    Ok(painted(enlarged))
+    Ok((painted(enlarged.answer), Spent { model: model.name(), memory: enlarged.memory }))
 }
 
 /// Refuses a picture that no file could hold.
@@ -71,7 +73,7 @@ fn check_result(width: u32, height: u32) -> Outcome {
     let pixels = u64::from(width) * u64::from(height);
     match pixels > 0 && width.max(height) <= MAX_SIDE && pixels <= MAX_PIXELS {
         true => Ok(()),
-        false => Err(crate::exit::Failure::usage(format!(
+        false => Err(Failure::usage(format!(
             "a picture of {width}x{height}; at least 1 and at most {MAX_SIDE} pixels a side and {} megapixels are \
              written",
             MAX_PIXELS / 1_000_000
@@ -92,19 +94,19 @@ fn make_folder(path: &Path) -> Outcome {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder
         .map_or(Ok(()), std::fs::create_dir_all)
-        .map_err(|e| crate::exit::Failure::io(format!("create the folder of {}", path.display()), &e))
+        .map_err(|e| Failure::io(format!("create the folder of {}", path.display()), &e))
 }
 
-fn media_failure(error: MediaError) -> crate::exit::Failure {
+fn media_failure(error: MediaError) -> Failure {
     pipeline_failure(error.into())
 }
 
-/// Tells the files in the chosen style, and what else there is to say of them.
-fn finished(context: &Context, files: &[(PathBuf, String)], facts: &Value) {
+/// Tells the files in the chosen style, what memory they took, and what else there is to say of them.
+fn finished(context: &Context, files: &[(PathBuf, String)], spent: &[Spent], facts: &Value) {
     let teller = context.reporter.teller();
     if teller.style() == Style::Json {
         let paths: Vec<&Path> = files.iter().map(|(path, _)| path.as_path()).collect();
-        let mut told = json!({ "kind": "finished", "files": paths });
+        let mut told = json!({ "kind": "finished", "files": paths, "memory": spent });
         if let (Value::Object(told), Value::Object(facts)) = (&mut told, facts) {
             told.extend(facts.clone());
         }
@@ -114,4 +116,5 @@ fn finished(context: &Context, files: &[(PathBuf, String)], facts: &Value) {
         let bytes = std::fs::metadata(path).map_or(0, |found| found.len());
         print(format!("  {:>9}  {}  {about}", show_bytes(bytes), path.display()));
     }
+    spent.iter().for_each(|spent| print(format!("  {:>9}  {}", "", spent.line())));
 }

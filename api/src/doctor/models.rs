@@ -12,21 +12,20 @@ pub(super) async fn all(config: &Config, library: &Library) -> Vec<Check> {
     let (offline, library) = (config.hub.offline, library.clone());
     let looked = tokio::task::spawn_blocking(move || {
         let mut checks: Vec<Check> =
-            library.for_short().iter().map(|id| model(&library, id, offline)).collect();
+            library.for_short().iter().map(|id| entry(&library, id, offline)).collect();
         checks.push(runtime(&library));
         checks
     });
-    looked.await.unwrap_or_else(|error| {
-        vec![Check::bad(
-            "models",
-            State::Broken,
-            error.to_string(),
-            "please report this with the output above",
-        )]
-    })
+    looked.await.unwrap_or_else(|error| vec![unseen("models", &error)])
 }
 
-fn model(library: &Library, id: &ModelId, offline: bool) -> Check {
+/// What could not be looked at.
+pub(super) fn unseen(name: &str, error: &tokio::task::JoinError) -> Check {
+    Check::bad(name, State::Broken, error.to_string(), "please report this with the output above")
+}
+
+/// Whether the files of an entry are here and verified.
+pub(super) fn entry(library: &Library, id: &ModelId, offline: bool) -> Check {
     let name = format!("model {id}");
     let pull = match offline {
         false => format!("reelsmith models pull {id}"),

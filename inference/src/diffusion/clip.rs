@@ -83,7 +83,7 @@ impl ClipConfig {
     /// # Errors
     /// `ModelCorrupt` naming the key that is missing or wrong.
     pub fn parse(json: &str, title: &str) -> Result<Self> {
-        let config: Self = parse(json, title)?;
+        let config: Self = parse("text encoder of CLIP", json, title)?;
         if !matches!(config.hidden_act.as_str(), "quick_gelu" | "gelu") {
             return Err(unusable(title, &format!("`hidden_act` {} is not known", config.hidden_act)));
         }

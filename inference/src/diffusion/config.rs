@@ -74,7 +74,7 @@ impl UnetConfig {
     /// # Errors
     /// `ModelCorrupt` naming the key that is missing, wrong, or asks for what is not known here.
     pub fn parse(json: &str, title: &str) -> Result<Self> {
-        let file: UnetFile = parse(json, title)?;
+        let file: UnetFile = parse("UNet", json, title)?;
         let config = file.check().map_err(|why| unusable(title, &why))?;
         fixed(json, title, &SETTINGS)?;
         config.bounded().map_err(|why| unusable(title, &why))?;
@@ -290,7 +290,7 @@ const SETTINGS: [(&str, &str); 9] = [
 
 /// Refuses a file whose settings have other values than `allowed`; absent ones and null are as allowed.
 pub(super) fn fixed(json: &str, title: &str, allowed: &[(&str, &str)]) -> Result<()> {
-    let settings: serde_json::Map<String, serde_json::Value> = parse(json, title)?;
+    let settings: serde_json::Map<String, serde_json::Value> = parse("network", json, title)?;
     for (key, wanted) in allowed {
         let found = settings.get(*key).filter(|value| !value.is_null());
         let text = found.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
@@ -320,8 +320,9 @@ pub(super) fn within(
     }
 }
 
-pub(super) fn parse<T: DeserializeOwned>(json: &str, title: &str) -> Result<T> {
-    serde_json::from_str(json).map_err(|error| unusable(title, &error.to_string()))
+/// Reads the configuration of a network; `what` says which kind, for whoever named another one.
+pub(super) fn parse<T: DeserializeOwned>(what: &str, json: &str, title: &str) -> Result<T> {
+    serde_json::from_str(json).map_err(|error| unusable(title, &format!("it describes no {what} ({error})")))
 }
 
 pub(super) fn unusable(title: &str, why: &str) -> InferenceError {

@@ -38,7 +38,7 @@ impl ControlNetConfig {
     /// # Errors
     /// `ModelCorrupt` naming the key that is missing or wrong.
     pub fn parse(json: &str, title: &str) -> Result<Self> {
-        let file: File = parse(json, title)?;
+        let file: File = parse("ControlNet", json, title)?;
         let settings =
             [("controlnet_conditioning_channel_order", "rgb"), ("global_pool_conditions", "false")];
         fixed(json, title, &settings)?;

@@ -57,7 +57,7 @@ impl VaeConfig {
     /// # Errors
     /// `ModelCorrupt` naming the key that is missing or wrong.
     pub fn parse(json: &str, title: &str) -> Result<Self> {
-        let config: Self = parse(json, title)?;
+        let config: Self = parse("VAE", json, title)?;
         // Other families shift their latents too.
         fixed(
             json,

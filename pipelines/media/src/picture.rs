@@ -1,11 +1,13 @@
 //! Still pictures: loaded from files within stated limits, cropped, resized and saved.
 
 mod bitmap;
+pub(crate) mod exif;
 mod load;
 pub(crate) mod resize;
 mod webp;
 
 pub use bitmap::{Bitmap, Format, Note};
+pub use exif::COMMENT;
 pub use load::{MAX_PIXELS, MAX_SIDE, load, load_bitmap};
 pub use webp::write_webp_under;
 

@@ -2,8 +2,8 @@
 
 use std::path::Path as FilePath;
 
-use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 use tiny_skia::{PathBuilder, Rect};
 
 use crate::cards::CardStyle;
@@ -11,7 +11,7 @@ use crate::cards::heading::{self, Box2, Heading};
 use crate::cards::palette::Palette;
 use crate::cards::scrim;
 use crate::ease::smoothstep;
-use crate::picture::Picture;
+use crate::picture::{Note, Picture, exif};
 use crate::probe::Check;
 use crate::publish::write_whole;
 use crate::typeset::Fonts;
@@ -204,13 +204,14 @@ fn blend(px: &mut [u8], Rgb(colour): Rgb, a: f32) {
     }
 }
 
-/// Writes a JPEG of at most `max_bytes` under its final name, at the best quality that fits.
+/// Writes a JPEG of at most `max_bytes`, `notes` among them, under its final name, at the best quality that fits.
 ///
-/// Fails with `Limit` when even quality 30 is larger, `DiskFull` or `Io` when writing fails;
+/// Fails with `Limit` when even quality 30 or the notes are larger, `InvalidInput` for notes that EXIF has no place for, `DiskFull` or `Io` when writing fails;
 /// nothing is left half-written.
-pub fn write_jpeg_under(picture: &Picture, max_bytes: u64, path: &FilePath) -> Result<()> {
+pub fn write_jpeg_under(picture: &Picture, notes: &[Note], max_bytes: u64, path: &FilePath) -> Result<()> {
+    let exif = exif::jpeg_exif(notes)?;
     for quality in [95, 92, 88, 84, 78, 70, 60, 45, 30] {
-        let bytes = jpeg(picture, quality)?;
+        let bytes = jpeg(picture, exif.clone(), quality)?;
         if bytes.len() as u64 <= max_bytes {
             return write_whole(&bytes, path);
         }
@@ -224,10 +225,11 @@ pub fn write_jpeg_under(picture: &Picture, max_bytes: u64, path: &FilePath) -> R
     ))
 }
 
-fn jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>> {
+fn jpeg(picture: &Picture, exif: Option<Vec<u8>>, quality: u8) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, quality)
-        .encode(&picture.rgb, picture.width, picture.height, ExtendedColorType::Rgb8)
+    let mut encoder = JpegEncoder::new_with_quality(&mut bytes, quality);
+    exif.map_or(Ok(()), |exif| encoder.set_exif_metadata(exif).map_err(image::ImageError::Unsupported))
+        .and_then(|()| encoder.encode(&picture.rgb, picture.width, picture.height, ExtendedColorType::Rgb8))
         .map_err(|e| {
             MediaError::new(ErrorKind::InvalidInput, "the picture cannot be stored as JPEG").with_source(e)
         })?;

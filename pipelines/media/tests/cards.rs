@@ -308,7 +308,7 @@ fn a_thumbnail_has_its_size_a_readable_title_and_fits_two_megabytes() {
         let changed = picture.rgb.iter().zip(&base.rgb).filter(|(a, b)| a.abs_diff(**b) > 60).count();
         assert!(changed > 60_000, "the title covers {changed} samples only");
         let path = folder.path().join("thumbnail.jpg");
-        write_jpeg_under(&picture, 2_000_000, &path).expect("written");
+        write_jpeg_under(&picture, &[], 2_000_000, &path).expect("written");
         let read = image::open(&path).expect("a JPEG").to_rgb8();
         assert_eq!((read.width(), read.height()), (1280, 720));
         assert!(std::fs::metadata(&path).expect("a file").len() < 2_000_000);
@@ -356,10 +356,10 @@ fn a_noisy_picture_is_stored_at_a_lower_quality_and_one_that_cannot_fit_is_refus
     });
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("noise.jpg");
-    write_jpeg_under(&noise, 900_000, &path).expect("written");
+    write_jpeg_under(&noise, &[], 900_000, &path).expect("written");
     assert!(std::fs::metadata(&path).expect("a file").len() <= 900_000);
     let small = folder.path().join("small.jpg");
-    let error = write_jpeg_under(&noise, 1000, &small).expect_err("too large");
+    let error = write_jpeg_under(&noise, &[], 1000, &small).expect_err("too large");
     assert_eq!(error.kind(), ErrorKind::Limit);
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing half-made is left");
 }

@@ -12,7 +12,7 @@ use reelsmith_inference_core::image::{Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::{ModelId, Progress};
 use reelsmith_media::cards::OVERSIZE;
 use reelsmith_media::picture::Bitmap;
-use reelsmith_scheduler::CancelToken;
+use reelsmith_scheduler::{CancelToken, Measured, MemoryUse};
 use reelsmith_storage::Artifact;
 use serde_json::json;
 
@@ -80,7 +80,8 @@ fn the_same<'a>(there: Option<&'a Painter>, wanted: &PainterChoice) -> Result<&'
 async fn draw(parts: &Parts, model: &ModelId, request: ImageRequest, context: &StepContext) -> Result<Image> {
     let (progress, cancel) = watched(context);
     let made = parts.scheduler.generate(model, request, progress, |_| {}, cancel).await?;
-    made.images.into_iter().next().ok_or_else(|| {
+    tell_memory(model, &made.memory);
+    made.answer.images.into_iter().next().ok_or_else(|| {
         PipelineError::new(ErrorKind::Internal, "the model was asked for a picture and made none")
     })
 }
@@ -94,7 +95,15 @@ async fn enlarge(
 ) -> Result<Image> {
     let (progress, cancel) = watched(context);
     let request = UpscaleRequest { image, width, height, tile: 0 };
-    Ok(parts.scheduler.upscale(upscaler, request, progress, cancel).await?)
+    let enlarged = parts.scheduler.upscale(upscaler, request, progress, cancel).await?;
+    tell_memory(upscaler, &enlarged.memory);
+    Ok(enlarged.answer)
+}
+
+/// For the log alone: what differs from run to run has no place in what a step makes.
+fn tell_memory(model: &ModelId, memory: &MemoryUse) {
+    let measured = memory.measured.map(Measured::rise);
+    tracing::info!(%model, reckoned = memory.estimate.total(), measured, loaded = memory.loaded, "bytes of memory");
 }
 
 /// Tells the step's progress, and stops where the step shall.

@@ -18,11 +18,13 @@ fn three(limit: u64) -> (Scheduler, Desk) {
 }
 
 async fn paint(scheduler: &Scheduler, model: &str, plan: Plan) -> Result<Generated, ScheduleError> {
-    scheduler.generate(&ModelId(model.into()), plan.picture(), |_| {}, |_| {}, CancelToken::new()).await
+    let model = ModelId(model.into());
+    Ok(scheduler.generate(&model, plan.picture(), |_| {}, |_| {}, CancelToken::new()).await?.answer)
 }
 
 async fn enlarge(scheduler: &Scheduler, model: &str, plan: Plan) -> Result<Image, ScheduleError> {
-    scheduler.upscale(&ModelId(model.into()), plan.enlarging(), |_| {}, CancelToken::new()).await
+    let model = ModelId(model.into());
+    Ok(scheduler.upscale(&model, plan.enlarging(), |_| {}, CancelToken::new()).await?.answer)
 }
 
 #[tokio::test]
@@ -117,7 +119,7 @@ async fn previews_and_steps_are_passed_on_while_the_picture_is_made() {
         tokio::time::timeout(std::time::Duration::from_secs(20), waiting).await.unwrap();
         desk.pass();
     }
-    assert_eq!(painting.await.unwrap().unwrap().seeds, [7]);
+    assert_eq!(painting.await.unwrap().unwrap().answer.seeds, [7]);
     assert_eq!(*seen.lock().unwrap(), [1, 2, 3], "each once, the last one too");
     let last = Progress { done: 3, total: Some(3), unit: "steps" };
     assert_eq!(steps.lock().unwrap().last(), Some(&last));

@@ -284,10 +284,15 @@ impl Drop for Idle<'_> {
 }
 
 pub(crate) fn config(limit: u64, queue_capacity: usize) -> DeviceConfig {
-    DeviceConfig { name: "fake".into(), budget_bytes: limit + 50, reserve_bytes: 50, queue_capacity }
+    let (name, budget_bytes) = ("fake".into(), limit + 50);
+    DeviceConfig { name, budget_bytes, reserve_bytes: 50, queue_capacity, host_memory: true }
 }
 
 pub(crate) fn start(limit: u64, queue_capacity: usize, models: &[(&str, Model)]) -> (Scheduler, Desk) {
+    start_as(config(limit, queue_capacity), limit, models)
+}
+
+pub(crate) fn start_as(config: DeviceConfig, limit: u64, models: &[(&str, Model)]) -> (Scheduler, Desk) {
     let (arrived, at_gate) = channel();
     let (gate, passes) = channel();
     let (gone, ended) = channel();
@@ -295,7 +300,7 @@ pub(crate) fn start(limit: u64, queue_capacity: usize, models: &[(&str, Model)])
     let models = models.iter().map(|(name, model)| ((*name).to_owned(), *model)).collect();
     let inside = Inside { models, limit, seen: Arc::clone(&seen), arrived, gate: Mutex::new(passes) };
     let engine = Fake { inside: Arc::new(inside), gone };
-    let scheduler = Scheduler::start(config(limit, queue_capacity), Box::new(engine)).unwrap();
+    let scheduler = Scheduler::start(config, Box::new(engine)).unwrap();
     (scheduler, Desk { seen, at_gate, gate, gone: ended })
 }
 

@@ -1,9 +1,9 @@
 //! Memory: what fits, what is evicted, what out-of-memory leads to.
 
-use crate::fake::{Model, ask, serve, small, start, until};
+use crate::fake::{Able, Model, ask, config, serve, small, start, start_as, until};
 use crate::plan::{End, Plan};
-use reelsmith_inference_core::ErrorKind;
-use reelsmith_scheduler::{CancelToken, ScheduleError, Scheduler};
+use reelsmith_inference_core::{ErrorKind, Footprint, ModelId};
+use reelsmith_scheduler::{CancelToken, DeviceConfig, MemoryUse, ScheduleError, Scheduler};
 
 fn residents(scheduler: &Scheduler) -> Vec<String> {
     scheduler.snapshot().residents.into_iter().map(|resident| resident.model).collect()
@@ -111,4 +111,31 @@ async fn out_of_memory_evicts_the_others_and_tries_once_more() {
     let held = scheduler.snapshot().used_bytes;
     assert_eq!(held, desk.seen(|seen| seen.held.values().sum::<u64>()), "the ledger agrees with the device");
     desk.nothing_went_wrong();
+}
+
+async fn paint(scheduler: &Scheduler, plan: Plan) -> MemoryUse {
+    let model = ModelId("painter".into());
+    scheduler
+        .generate(&model, plan.picture(), |_| {}, |_| {}, CancelToken::new())
+        .await
+        .map(|served| served.memory)
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_reply_says_what_was_reckoned_and_what_was_measured() {
+    let painter = Model { able: Able::Generate, ..small() };
+    let (scheduler, _desk) = start(320, 10, &[("painter", painter)]);
+    let first = paint(&scheduler, Plan::new(1)).await;
+    assert_eq!(first.estimate, Footprint { weights: 100, peak_activation: 10 });
+    assert!(first.loaded, "the model was loaded for it");
+    let second = paint(&scheduler, Plan { peak: 20, ..Plan::new(2) }).await;
+    assert_eq!((second.estimate.peak_activation, second.loaded), (20, false));
+    for memory in [first, second] {
+        let told = memory.measured.is_some_and(|measured| measured.before > 0 && measured.peak > 0);
+        assert_eq!(told, cfg!(target_os = "linux"), "{memory:?}");
+    }
+    let card = DeviceConfig { host_memory: false, ..config(320, 10) };
+    let (scheduler, _desk) = start_as(card, 320, &[("painter", painter)]);
+    assert_eq!(paint(&scheduler, Plan::new(1)).await.measured, None, "memory of another kind is not made up");
 }

@@ -8,6 +8,7 @@ use reelsmith_inference_core::{
     Control, Engine, ErrorKind, InferenceError, ModelId, NoControl, Progress, Resident, Verdict,
 };
 use reelsmith_pipelines::images::request;
+use reelsmith_scheduler::Meter;
 use serde::Serialize;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -150,7 +151,7 @@ fn one(
         }
         _ => return Err(Failure::usage(format!("{model} makes no pictures"))),
     };
-    forget_peak();
+    let meter = Meter::start();
     let mut seconds = Vec::new();
     for run in 0..=runs {
         let clock = Instant::now();
@@ -168,7 +169,8 @@ fn one(
             seconds.push(took);
         }
     }
-    let (width, height, peak_bytes) = (case.width, case.height, peak());
+    let (width, height) = (case.width, case.height);
+    let peak_bytes = meter.and_then(|meter| meter.read()).map(|measured| measured.peak);
     let model = model.0.rsplit('/').next().unwrap_or_default().to_owned();
     let footprint_bytes = footprint.total();
     Ok(Measured {
@@ -191,17 +193,4 @@ fn failure(error: InferenceError) -> Failure {
         ErrorKind::InvalidRequest | ErrorKind::UnknownModel => Failure::usage(error),
         _ => Failure::failed(error),
     }
-}
-
-/// Sets the process's highest memory back to its present one (proc(5), `clear_refs`); where that is not allowed, the
-/// highest stays that of the whole run.
-fn forget_peak() {
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-}
-
-/// The highest resident memory since then, in bytes.
-fn peak() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
 }

@@ -37,7 +37,7 @@ pub(super) fn table(head: &Head, rows: &[Measured]) -> String {
             row.throughput(),
             row.load_seconds,
             gigabytes(row.footprint_bytes),
-            row.peak_bytes.map_or("".to_owned(), gigabytes),
+            row.peak_bytes.map_or("not measured".to_owned(), gigabytes),
         );
     }
     text
@@ -117,7 +117,10 @@ mod tests {
     fn a_row_tells_the_middle_run_and_what_it_makes_a_minute() {
         let head = Head { reelsmith: "0", onnxruntime: "o".into(), device: "cpu", threads: 2, runs: 3 };
         let text = table(&head, &[row()]);
-        assert!(text.contains("| a<b | upscale | 128x96 | 2 |  | 2.00 | 60.00 | 0.50 | 1.50 |  |"), "{text}");
+        assert!(
+            text.contains("| a<b | upscale | 128x96 | 2 |  | 2.00 | 60.00 | 0.50 | 1.50 | not measured |"),
+            "{text}"
+        );
     }
 
     #[test]

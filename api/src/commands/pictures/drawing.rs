@@ -2,6 +2,7 @@
 
 use super::super::Context;
 use super::stages::Stages;
+use super::told::Spent;
 use crate::cli::images::Drawing;
 use crate::exit::{Failure, Outcome};
 use crate::house::pipeline_failure;
@@ -11,7 +12,10 @@ use crate::weights::{Weights, choice};
 use reelsmith_inference_core::ModelId;
 use reelsmith_inference_core::catalogue::Capability;
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, LoraUse};
-use reelsmith_pipelines::images::{LoraNote, ModelNote, Recipe, bucket, check_size, is_bucket, request};
+use reelsmith_media::picture::{Bitmap, Format};
+use reelsmith_pipelines::images::{
+    LoraNote, ModelNote, Recipe, bucket, check_size, is_bucket, painted, request,
+};
 use std::hash::{BuildHasher, RandomState};
 use tokio_util::sync::CancellationToken;
 
@@ -107,6 +111,12 @@ fn chance() -> u64 {
     RandomState::new().hash_one("seed") & u64::from(u32::MAX)
 }
 
+/// Refuses notes that a file of this format has no room for, before anything is drawn.
+pub(super) fn check_notes(format: Format, recipe: &Recipe) -> Outcome {
+    let refused = |error| Failure::usage(format!("{error} with --no-metadata"));
+    format.check_notes(&recipe.notes()).map_err(refused)
+}
+
 /// Refuses a size that no picture can have; remarks on one that SDXL was not trained on.
 pub(super) fn check(context: &Context, (width, height): (u32, u32)) -> Outcome {
     check_size(width, height).map_err(pipeline_failure)?;
@@ -118,20 +128,36 @@ pub(super) fn check(context: &Context, (width, height): (u32, u32)) -> Outcome {
     Ok(())
 }
 
-/// Has the picture drawn.
+/// Has the pictures drawn.
 pub(super) async fn draw(
     stages: &mut Stages<'_>,
     studio: &Studio,
-    model: &ModelId,
+    models: &Models,
     request: ImageRequest,
     show: impl AsyncFn(Image),
-) -> Outcome<Generated> {
+) -> Outcome<(Generated, Spent)> {
+    let id = models.id();
     stages.names("model", &[("steps", "draw"), ("tiles", "draw")]);
     let asked = stages.watch_with_previews(
-        |told, preview, cancel| studio.scheduler.generate(model, request, told, preview, cancel),
+        |told, preview, cancel| studio.scheduler.generate(&id, request, told, preview, cancel),
         show,
     );
-    asked.await.map_err(|error| pipeline_failure(error.into()))
+    let served = asked.await.map_err(|error| pipeline_failure(error.into()))?;
+    Ok((served.answer, Spent { model: models.checkpoint.name(), memory: served.memory }))
+}
+
+/// Has one picture drawn.
+pub(super) async fn draw_one(
+    stages: &mut Stages<'_>,
+    studio: &Studio,
+    models: &Models,
+    request: ImageRequest,
+) -> Outcome<(Bitmap, Spent)> {
+    let (made, spent) = draw(stages, studio, models, request, async |_| {}).await?;
+    let image = made.images.into_iter().next().map(painted);
+    let image =
+        image.ok_or_else(|| Failure::failed("the model made no picture; this is a defect of reelsmith"))?;
+    Ok((image, spent))
 }
 
 /// The name and hash of one model.

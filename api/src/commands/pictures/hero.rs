@@ -3,19 +3,20 @@
 use super::drawing::{self, Models};
 use super::inputs::Input;
 use super::stages::Stages;
+use super::told::{Origin, Spent};
 use super::{Context, check_result, enlarge, finished, make_folder, media_failure, upscaler};
 use crate::cli::images::MakeHero as Args;
 use crate::exit::{Failure, Outcome, blocking};
 use crate::house::locate_ffmpeg;
 use crate::interrupt::unless;
+use crate::library::Library;
 use crate::studio::Studio;
 use crate::weights::Weights;
-use reelsmith_inference_core::ModelId;
 use reelsmith_inference_core::image::ImageRequest;
 use reelsmith_media::ffmpeg::Ffmpeg;
-use reelsmith_media::picture::{Bitmap, Format, write_webp_under};
-use reelsmith_pipelines::images::{Recipe, UpscaleNote, bucket, covering, painted};
-use serde_json::{Value, json};
+use reelsmith_media::picture::{Bitmap, Format, Note, write_webp_under};
+use reelsmith_pipelines::images::{Recipe, UpscaleNote, bucket, covering};
+use serde_json::json;
 use std::path::PathBuf;
 
 /// Runs the command.
@@ -40,14 +41,19 @@ pub(in crate::commands) async fn run(context: &mut Context, args: &Args) -> Outc
         let told = format!("no upscaler is named or in the catalogue: {}x{} is only resized", own.0, own.1);
         context.reporter.teller().note(&told);
     }
-    let (bitmap, facts) = match (&base, &upscaler) {
-        (Base::Given(input), None) => (input.bitmap.clone(), json!({ "image": input.note })),
+    let made = match (&base, &upscaler) {
+        (Base::Given(input), None) => Made {
+            bitmap: input.bitmap.clone(),
+            origin: Origin::Made(json!({ "image": input.note })),
+            spent: Vec::new(),
+        },
         _ => on_device(context, &library, &base, upscaler.as_ref(), size).await?,
     };
     context.reporter.settle();
-    let quality = write(bitmap, args, ffmpeg).await?;
+    let quality = write(made.bitmap, made.origin.notes(args.no_metadata), args, ffmpeg).await?;
     let about = format!("{}x{}, quality {quality}", size.0, size.1);
-    finished(context, &[(args.out.clone(), about)], &json!({ "quality": quality, "recipe": facts }));
+    let facts = json!({ "quality": quality, "recipe": made.origin });
+    finished(context, &[(args.out.clone(), about)], &made.spent, &facts);
     Ok(())
 }
 
@@ -83,13 +89,20 @@ impl Base {
     }
 }
 
+/// What is to be written.
+struct Made {
+    bitmap: Bitmap,
+    origin: Origin,
+    spent: Vec<Spent>,
+}
+
 async fn on_device(
     context: &mut Context,
-    library: &crate::library::Library,
+    library: &Library,
     base: &Base,
     upscaler: Option<&Weights>,
     size: (u32, u32),
-) -> Outcome<(Bitmap, Value)> {
+) -> Outcome<Made> {
     let models = match base {
         Base::Given(_) => Vec::new(),
         Base::Drawn { models, .. } => models.all(),
@@ -97,67 +110,58 @@ async fn on_device(
     let needed: Vec<&Weights> = models.into_iter().chain(upscaler).collect();
     let (teller, cancel) = (context.reporter.teller(), &context.cancel);
     let studio = Studio::open(&context.config, library, &needed, teller, cancel).await?;
-    let done = made(context, &studio, base, upscaler, size).await;
+    let done = make(context, &studio, base, upscaler, size).await;
     studio.close().await;
     done
 }
 
-async fn made(
+async fn make(
     context: &mut Context,
     studio: &Studio,
     base: &Base,
     upscaler: Option<&Weights>,
     size: (u32, u32),
-) -> Outcome<(Bitmap, Value)> {
+) -> Outcome<Made> {
     let target = covering(base.size(), size);
     let mut upscaled = None;
     if let Some(model) = upscaler {
         let model = drawing::note(studio, model, &context.cancel).await?;
         upscaled = Some(UpscaleNote { model, width: target.0, height: target.1 });
     }
-    let recipe = match base {
-        Base::Given(_) => None,
-        Base::Drawn { models, request } => Some(models.recipe(studio, request, &context.cancel).await?),
-    };
     let names = ["model", "draw", "upscaler", "enlarge"];
-    let planned = if recipe.is_some() { &names[..] } else { &names[2..] };
+    let planned = if matches!(base, Base::Drawn { .. }) { &names[..] } else { &names[2..] };
+    let origin = match base {
+        Base::Given(input) => Origin::Made(json!({ "image": input.note, "upscaled": upscaled })),
+        Base::Drawn { models, request } => {
+            let recipe = models.recipe(studio, request, &context.cancel).await?;
+            Origin::Drawn(Box::new(Recipe { upscaled, ..recipe }))
+        }
+    };
     let mut stages = Stages::new(&mut context.reporter, &context.cancel, planned);
-    let bitmap = match base {
+    let mut spent = Vec::new();
+    let mut bitmap = match base {
         Base::Given(input) => input.bitmap.clone(),
-        Base::Drawn { models, request } => draw(&mut stages, studio, &models.id(), request).await?,
+        Base::Drawn { models, request } => {
+            let (drawn, took) = drawing::draw_one(&mut stages, studio, models, (**request).clone()).await?;
+            spent.push(took);
+            drawn
+        }
     };
-    let bitmap = match upscaler {
-        None => bitmap,
-        Some(model) => enlarge(&mut stages, studio, &model.id(), (bitmap, 0), target).await?,
-    };
-    let facts = match (recipe, base) {
-        (Some(recipe), _) => json!(Recipe { upscaled, ..recipe }),
-        (None, Base::Given(input)) => json!({ "image": input.note, "upscaled": upscaled }),
-        (None, Base::Drawn { .. }) => Value::Null,
-    };
-    Ok((bitmap, facts))
-}
-
-async fn draw(
-    stages: &mut Stages<'_>,
-    studio: &Studio,
-    model: &ModelId,
-    request: &ImageRequest,
-) -> Outcome<Bitmap> {
-    let made = drawing::draw(stages, studio, model, request.clone(), async |_| {}).await?;
-    let image = made.images.into_iter().next();
-    image
-        .map(painted)
-        .ok_or_else(|| Failure::failed("the model made no picture; this is a defect of reelsmith"))
+    if let Some(model) = upscaler {
+        let (enlarged, took) = enlarge(&mut stages, studio, model, (bitmap, 0), target).await?;
+        spent.push(took);
+        bitmap = enlarged;
+    }
+    Ok(Made { bitmap, origin, spent })
 }
 
 /// Crops it to the size and writes it; gives the quality.
-async fn write(bitmap: Bitmap, args: &Args, ffmpeg: Ffmpeg) -> Outcome<u8> {
+async fn write(bitmap: Bitmap, notes: Vec<Note>, args: &Args, ffmpeg: Ffmpeg) -> Outcome<u8> {
     let (size, out, most): (_, PathBuf, _) = (args.size, args.out.clone(), args.max_bytes);
     blocking(move || {
         make_folder(&out)?;
         let cropped = bitmap.into_picture().cover(size.width, size.height);
-        write_webp_under(&cropped, most, &ffmpeg, &out).map_err(media_failure)
+        write_webp_under(&cropped, &notes, most, &ffmpeg, &out).map_err(media_failure)
     })
     .await
 }

@@ -3,7 +3,8 @@
 use super::drawing::{self, Models};
 use super::inputs::Input;
 use super::stages::Stages;
-use super::{Context, finished, save};
+use super::told::{Origin, Spent};
+use super::{Context, finished, media_failure, save};
 use crate::cli::images::MakeImage as Args;
 use crate::commands::slug::slug;
 use crate::exit::{Failure, Outcome, blocking};
@@ -38,29 +39,36 @@ pub(in crate::commands) async fn run(context: &mut Context, args: &Args) -> Outc
     let needed: Vec<&Weights> = models.all().into_iter().chain(&steering.models).collect();
     let (teller, cancel) = (context.reporter.teller(), &context.cancel);
     let studio = Studio::open(&context.config, &library, &needed, teller, cancel).await?;
-    let made = make(context, &studio, &models, request, &out).await;
-    let told = match made {
-        Ok((made, recipe)) => {
-            let recipe = steering.noted(&studio, context, recipe, args, &given).await;
-            match recipe {
-                Ok(recipe) => keep(context, args, &out, made, &recipe).await,
-                Err(failure) => Err(failure),
-            }
-        }
-        Err(failure) => Err(failure),
-    };
+    let asked = Asked { args, steering: &steering, given: &given };
+    let drawn = make(context, &studio, &models, request, &asked, &out).await;
     studio.close().await;
-    told
+    let (made, recipe, spent) = drawn?;
+    context.reporter.settle();
+    keep(context, args, &out, made, &recipe, spent).await
 }
 
+/// What was asked for beside the drawing itself.
+struct Asked<'a> {
+    args: &'a Args,
+    steering: &'a Steering,
+    given: &'a Given,
+}
+
+/// Draws; first of all makes sure that the files can hold what is to be said of them.
 async fn make(
     context: &mut Context,
     studio: &Studio,
     models: &Models,
     request: ImageRequest,
+    asked: &Asked<'_>,
     out: &Out,
-) -> Outcome<(Generated, Recipe)> {
+) -> Outcome<(Generated, Recipe, Spent)> {
     let recipe = models.recipe(studio, &request, &context.cancel).await?;
+    let Asked { args, steering, given } = asked;
+    let recipe = steering.noted(studio, context, recipe, args, given).await?;
+    if !args.no_metadata {
+        drawing::check_notes(Format::of(&out.file(request.seed)).map_err(media_failure)?, &recipe)?;
+    }
     let preview = out.preview(request.seed);
     let teller = context.reporter.teller().clone();
     let show = async |image: Image| {
@@ -71,24 +79,30 @@ async fn make(
         }
     };
     let mut stages = Stages::new(&mut context.reporter, &context.cancel, &["model", "draw"]);
-    let made = drawing::draw(&mut stages, studio, &models.id(), request, show).await;
+    let made = drawing::draw(&mut stages, studio, models, request, show).await;
     // The finished picture takes its place; there may never have been one.
     let _ = std::fs::remove_file(&preview);
-    Ok((made?, recipe))
+    let (made, spent) = made?;
+    Ok((made, recipe, spent))
 }
 
 /// Writes the files and tells of them.
-async fn keep(context: &mut Context, args: &Args, out: &Out, made: Generated, recipe: &Recipe) -> Outcome {
-    context.reporter.settle();
+async fn keep(
+    context: &Context,
+    args: &Args,
+    out: &Out,
+    made: Generated,
+    recipe: &Recipe,
+    spent: Spent,
+) -> Outcome {
     let mut files = Vec::new();
     for (image, seed) in made.images.into_iter().zip(&made.seeds) {
-        let recipe = Recipe { seed: *seed, ..recipe.clone() };
-        let notes = if args.no_metadata { Vec::new() } else { recipe.notes() };
+        let origin = Origin::Drawn(Box::new(Recipe { seed: *seed, ..recipe.clone() }));
         let path = out.file(*seed);
-        save(painted(image), path.clone(), notes).await?;
+        save(painted(image), path.clone(), origin.notes(args.no_metadata)).await?;
         files.push((path, format!("seed {seed}")));
     }
-    finished(context, &files, &json!({ "seeds": made.seeds, "recipe": recipe }));
+    finished(context, &files, &[spent], &json!({ "seeds": made.seeds, "recipe": recipe }));
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 use super::drawing::{self, Models};
 use super::inputs::Input;
 use super::stages::Stages;
+use super::told::{Origin, Spent};
 use super::{Context, finished, make_folder, media_failure};
 use crate::cli::images::MakeThumbnail as Args;
 use crate::exit::{Failure, Outcome, blocking};
@@ -11,19 +12,20 @@ use crate::house::{pipeline_failure, presets};
 use crate::library::Library;
 use crate::pulling::provide;
 use crate::studio::Studio;
+use reelsmith_inference_core::image::ImageRequest;
 use reelsmith_media::cards::{CardSpec, CardStyle, background};
-use reelsmith_media::picture::{Format, Picture};
+use reelsmith_media::picture::{Format, Note, Picture};
 use reelsmith_media::probe::Check;
 use reelsmith_media::thumbnail::{thumbnail, write_jpeg_under};
 use reelsmith_media::typeset::Fonts;
-use reelsmith_pipelines::images::{Recipe, bucket, painted};
+use reelsmith_pipelines::images::{Recipe, bucket};
 use reelsmith_pipelines::preset::CoverRules;
 use reelsmith_storage::Digest;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// What the title stands on.
 enum Base {
-    Picture(Picture, Value),
+    Picture(Picture, Origin, Option<Spent>),
     /// Drawn from the words, and why.
     Card(&'static str),
 }
@@ -40,24 +42,26 @@ pub(in crate::commands) async fn run(context: &mut Context, args: &Args) -> Outc
     provide(&library, &type_, context.reporter.teller(), &context.cancel).await?;
     let base = base(context, &library, args, (cover.width, cover.height)).await?;
     context.reporter.settle();
-    let (why, facts) = match &base {
-        Base::Picture(_, facts) => ("", facts.clone()),
-        Base::Card(why) => (*why, json!({ "card": why })),
+    let (why, origin, spent) = match &base {
+        Base::Picture(_, origin, spent) => ("", origin.clone(), spent.clone()),
+        Base::Card(why) => (*why, Origin::Made(json!({ "card": why })), None),
     };
-    let checks = write(args, &library, base, cover.clone()).await?;
+    let checks = write(args, &library, base, origin.notes(args.no_metadata), cover.clone()).await?;
     let mut about = format!("{}x{}, under {} bytes", cover.width, cover.height, cover.max_bytes);
     about.extend(checks.iter().map(|check| format!("; {} {}", check.name, check.found)));
     if !why.is_empty() {
         about.push_str(&format!("; a designed card: {why}"));
     }
-    finished(context, &[(args.out.clone(), about)], &json!({ "checks": checks, "recipe": facts }));
+    let facts = json!({ "checks": checks, "recipe": origin });
+    finished(context, &[(args.out.clone(), about)], spent.as_slice(), &facts);
     Ok(())
 }
 
 async fn base(context: &mut Context, library: &Library, args: &Args, size: (u32, u32)) -> Outcome<Base> {
     if let Some(path) = args.picture.clone() {
         let input = blocking(move || Input::read(&path)).await?;
-        return Ok(Base::Picture(input.bitmap.into_picture(), json!({ "image": input.note })));
+        let origin = Origin::Made(json!({ "image": input.note }));
+        return Ok(Base::Picture(input.bitmap.into_picture(), origin, None));
     }
     let Some(prompt) = &args.prompt else {
         return Ok(Base::Card("neither a picture nor a prompt is given"));
@@ -71,29 +75,36 @@ async fn base(context: &mut Context, library: &Library, args: &Args, size: (u32,
     let request = models.request(context, &args.drawing, prompt, size);
     let (teller, cancel) = (context.reporter.teller(), &context.cancel);
     let studio = Studio::open(&context.config, library, &models.all(), teller, cancel).await?;
-    let drawn = draw(context, &studio, &models, request).await;
+    let drawn = draw(context, &studio, &models, request, !args.no_metadata).await;
     studio.close().await;
-    let (picture, recipe) = drawn?;
-    Ok(Base::Picture(picture, json!(recipe)))
+    let (picture, recipe, spent) = drawn?;
+    Ok(Base::Picture(picture, Origin::Drawn(Box::new(recipe)), Some(spent)))
 }
 
 async fn draw(
     context: &mut Context,
     studio: &Studio,
     models: &Models,
-    request: reelsmith_inference_core::image::ImageRequest,
-) -> Outcome<(Picture, Recipe)> {
+    request: ImageRequest,
+    noted: bool,
+) -> Outcome<(Picture, Recipe, Spent)> {
     let recipe = models.recipe(studio, &request, &context.cancel).await?;
+    if noted {
+        drawing::check_notes(Format::Jpeg, &recipe)?;
+    }
     let mut stages = Stages::new(&mut context.reporter, &context.cancel, &["model", "draw"]);
-    let made = drawing::draw(&mut stages, studio, &models.id(), request, async |_| {}).await?;
-    let image = made.images.into_iter().next();
-    let image =
-        image.ok_or_else(|| Failure::failed("the model made no picture; this is a defect of reelsmith"))?;
-    Ok((painted(image).into_picture(), recipe))
+    let (image, spent) = drawing::draw_one(&mut stages, studio, models, request).await?;
+    Ok((image.into_picture(), recipe, spent))
 }
 
 /// Sets the title and writes the file, unless the title would not read.
-async fn write(args: &Args, library: &Library, base: Base, cover: CoverRules) -> Outcome<Vec<Check>> {
+async fn write(
+    args: &Args,
+    library: &Library,
+    base: Base,
+    notes: Vec<Note>,
+    cover: CoverRules,
+) -> Outcome<Vec<Check>> {
     let (library, out, title) = (library.clone(), args.out.clone(), args.title.clone());
     let (palette, about) = (args.style.clone(), args.prompt.clone().unwrap_or_default());
     let seed = args.drawing.seed.unwrap_or_else(|| seed(&args.title));
@@ -102,14 +113,14 @@ async fn write(args: &Args, library: &Library, base: Base, cover: CoverRules) ->
         let chosen = CardStyle { palette, ..CardStyle::default() };
         let style = chosen.settled(&format!("{title}\n{about}"), seed).map_err(media_failure)?;
         let base = match base {
-            Base::Picture(picture, _) => picture,
+            Base::Picture(picture, ..) => picture,
             Base::Card(_) => card(&title, &about, &style, seed, size)?,
         };
         let mut fonts = Fonts::load(&library.fonts()?).map_err(media_failure)?;
         let drawn = thumbnail(&base, &title, &mut fonts, &style, seed, size).map_err(media_failure)?;
         refuse(&drawn.checks)?;
         make_folder(&out)?;
-        write_jpeg_under(&drawn.picture, cover.max_bytes, &out).map_err(media_failure)?;
+        write_jpeg_under(&drawn.picture, &notes, cover.max_bytes, &out).map_err(media_failure)?;
         Ok(drawn.checks)
     })
     .await

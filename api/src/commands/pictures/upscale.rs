@@ -2,15 +2,16 @@
 
 use super::inputs::Input;
 use super::stages::Stages;
+use super::told::{Origin, Spent};
 use super::{Context, check_result, drawing, enlarge, finished, media_failure, save, upscaler};
 use crate::cli::images::Upscale as Args;
 use crate::exit::{Failure, Outcome, blocking};
 use crate::studio::Studio;
 use crate::weights::{Weights, choice};
 use reelsmith_inference_core::catalogue::Capability;
-use reelsmith_media::picture::{Bitmap, Format, Note};
+use reelsmith_media::picture::{Bitmap, Format};
 use reelsmith_pipelines::images::UpscaleNote;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::PathBuf;
 
 /// By how much where nobody says.
@@ -32,11 +33,10 @@ pub(in crate::commands) async fn run(context: &mut Context, args: &Args) -> Outc
     let studio = Studio::open(&context.config, &library, &[&model], teller, cancel).await?;
     let done = make(context, &studio, &model, (&input, args.tile), (width, height)).await;
     studio.close().await;
-    let (bitmap, facts) = done?;
+    let (bitmap, origin, spent) = done?;
     context.reporter.settle();
-    let note = Note { keyword: "reelsmith".into(), text: facts.to_string() };
-    save(bitmap, out.clone(), vec![note]).await?;
-    finished(context, &[(out, format!("{width}x{height}"))], &json!({ "recipe": facts }));
+    save(bitmap, out.clone(), origin.notes(args.no_metadata)).await?;
+    finished(context, &[(out, format!("{width}x{height}"))], &[spent], &json!({ "recipe": origin }));
     Ok(())
 }
 
@@ -46,16 +46,16 @@ async fn make(
     model: &Weights,
     (input, tile): (&Input, u32),
     size: (u32, u32),
-) -> Outcome<(Bitmap, Value)> {
+) -> Outcome<(Bitmap, Origin, Spent)> {
     let note = drawing::note(studio, model, &context.cancel).await?;
     let mut stages = Stages::new(&mut context.reporter, &context.cancel, &["upscaler", "enlarge"]);
-    let enlarged = enlarge(&mut stages, studio, &model.id(), (input.bitmap.clone(), tile), size).await?;
+    let (enlarged, spent) = enlarge(&mut stages, studio, model, (input.bitmap.clone(), tile), size).await?;
     let facts = json!({
         "version": 1, "image": input.note, "reelsmith": env!("CARGO_PKG_VERSION"),
         "onnxruntime": studio.runtime_title(),
         "upscaled": UpscaleNote { model: note, width: size.0, height: size.1 },
     });
-    Ok((enlarged, facts))
+    Ok((enlarged, Origin::Made(facts), spent))
 }
 
 fn size(args: &Args, own: (u32, u32)) -> (u32, u32) {

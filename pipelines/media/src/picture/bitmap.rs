@@ -1,10 +1,10 @@
-//! Pictures with grey or transparency kept, and their files: PNG with notes, lossless WebP, JPEG.
+//! Pictures with grey or transparency kept, and their files, which carry notes: PNG, lossless WebP, JPEG.
 
-use super::Picture;
 use super::load::on_white;
 use super::resize::{self, Axis, Plane};
+use super::{Picture, exif};
 use crate::{ErrorKind, MediaError, Result, publish};
-use image::ExtendedColorType;
+use image::{ExtendedColorType, ImageEncoder};
 use std::path::Path;
 
 /// Quality of JPEG files, 1 to 100: hard to tell from the original.
@@ -23,7 +23,8 @@ pub struct Bitmap {
     pub pixels: Vec<u8>,
 }
 
-/// A text that a PNG file carries.
+/// A text that a picture's file carries: in PNG under its keyword, in JPEG and WebP as EXIF, which has a place for
+/// [`super::COMMENT`] and one more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// 1 to 79 printable Latin-1 characters: PNG specification (third edition), section 11.3.3.2.
@@ -35,7 +36,7 @@ pub struct Note {
 /// Formats that pictures are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// PNG: exact, and the only one that carries notes.
+    /// PNG: exact.
     Png,
     /// WebP without loss.
     Webp,
@@ -115,25 +116,25 @@ impl Bitmap {
         Self { width, height, channels: self.channels, pixels }
     }
 
-    /// Writes the file whole or not at all, in the format that its ending names. Only PNG keeps `notes`.
+    /// Writes the file whole or not at all, in the format that its ending names.
     ///
     /// # Errors
-    /// `InvalidInput` for another ending or a note that PNG cannot hold; `DiskFull` or `Io`.
+    /// `InvalidInput` for another ending; as [`Self::encode`]; `DiskFull` or `Io`.
     pub fn save(&self, path: &Path, notes: &[Note]) -> Result<()> {
         let bytes = self.encode(Format::of(path)?, notes)?;
         publish::write_whole(&bytes, path)
     }
 
-    /// The bytes of a file. Only PNG keeps `notes`.
+    /// The bytes of a file.
     ///
     /// # Errors
-    /// `InvalidInput` for a note that PNG cannot hold, or sides that the format cannot (above 16,383 for
-    /// WebP, 65,535 for JPEG).
+    /// As [`Format::check_notes`]; `InvalidInput` for sides that the format cannot hold (above 16,383 for WebP, 65,535
+    /// for JPEG).
     pub fn encode(&self, format: Format, notes: &[Note]) -> Result<Vec<u8>> {
         match format {
             Format::Png => self.png(notes),
-            Format::Webp => self.webp(),
-            Format::Jpeg => self.clone().jpeg(),
+            Format::Webp => self.webp(notes),
+            Format::Jpeg => self.clone().jpeg(notes),
         }
     }
 
@@ -146,10 +147,8 @@ impl Bitmap {
             4 => png::ColorType::Rgba,
             _ => png::ColorType::Rgb,
         });
+        check_text(notes)?;
         for Note { keyword, text } in notes {
-            if text.contains('\0') {
-                return Err(unwritable("PNG", format!("the note `{keyword}` has a NUL in it")));
-            }
             let added = encoder.add_itxt_chunk(keyword.clone(), text.clone());
             added.map_err(|error| unwritable("PNG", error))?;
         }
@@ -159,21 +158,24 @@ impl Bitmap {
         Ok(bytes)
     }
 
-    fn webp(&self) -> Result<Vec<u8>> {
+    fn webp(&self, notes: &[Note]) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        image::codecs::webp::WebPEncoder::new_lossless(&mut bytes)
-            .encode(&self.pixels, self.width, self.height, self.colour())
-            .map_err(|error| unwritable("WebP", error))?;
+        let encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut bytes);
+        self.noted(encoder, exif::exif(notes)?).map_err(|error| unwritable("WebP", error))?;
         Ok(bytes)
     }
 
-    fn jpeg(self) -> Result<Vec<u8>> {
+    fn jpeg(self, notes: &[Note]) -> Result<Vec<u8>> {
         let opaque = if self.channels == 4 { self.into_picture().into() } else { self };
         let mut bytes = Vec::new();
-        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY)
-            .encode(&opaque.pixels, opaque.width, opaque.height, opaque.colour())
-            .map_err(|error| unwritable("JPEG", error))?;
+        let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY);
+        opaque.noted(encoder, exif::jpeg_exif(notes)?).map_err(|error| unwritable("JPEG", error))?;
         Ok(bytes)
+    }
+
+    fn noted(&self, mut encoder: impl ImageEncoder, exif: Option<Vec<u8>>) -> image::ImageResult<()> {
+        exif.map_or(Ok(()), |exif| encoder.set_exif_metadata(exif).map_err(image::ImageError::Unsupported))?;
+        encoder.write_image(&self.pixels, self.width, self.height, self.colour())
     }
 
     fn colour(&self) -> ExtendedColorType {
@@ -182,6 +184,14 @@ impl Bitmap {
             4 => ExtendedColorType::Rgba8,
             _ => ExtendedColorType::Rgb8,
         }
+    }
+}
+
+/// Refuses what no iTXt chunk holds.
+pub(super) fn check_text(notes: &[Note]) -> Result<()> {
+    match notes.iter().find(|note| note.text.contains('\0')) {
+        Some(Note { keyword, .. }) => Err(unwritable("PNG", format!("the note `{keyword}` has a NUL in it"))),
+        None => Ok(()),
     }
 }
 

@@ -1,86 +1,8 @@
-//! The picture commands of the built binary, with real engines: an upscaler, and a small random SDXL.
+//! Each command: what it writes, and what it refuses before anything is loaded.
 
-#[path = "../../inference/tests/support/fill.rs"]
-mod fill;
-
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use crate::desk::Desk;
+use crate::small::{Kept, write_weights};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use tempfile::TempDir;
-
-struct Desk {
-    dir: TempDir,
-}
-
-struct Ended {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self { dir: tempfile::tempdir().expect("temp dir") }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// A picture of soft colours with a little grain.
-    fn picture(&self, name: &str, width: u32, height: u32) -> PathBuf {
-        let pixel = |x: u32, y: u32| {
-            let grain = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503)) >> 28;
-            image::Rgb([(x * 200 / width + grain) as u8, (y * 200 / height + grain) as u8, 90])
-        };
-        image::RgbImage::from_fn(width, height, pixel).save(self.path(name)).expect("written");
-        self.path(name)
-    }
-
-    /// Runs it with the models of this machine and settings of nobody.
-    #[expect(clippy::disallowed_methods, reason = "tests find the shared model cache as the product does")]
-    fn run(&self, args: &[&str]) -> Ended {
-        let cache = std::env::var("XDG_CACHE_HOME").ok().filter(|dir| !dir.is_empty()).map(PathBuf::from);
-        let home = std::env::home_dir().expect("a home directory");
-        let models = cache.unwrap_or_else(|| home.join(".cache")).join("reelsmith/models");
-        let output = Command::new(env!("CARGO_BIN_EXE_reelsmith"))
-            .args(["--offline", "--config", "/dev/null", "--models-dir"])
-            .arg(models)
-            .args(args)
-            .env("HOME", self.dir.path())
-            .env_remove("REELSMITH_IMAGE_MODEL")
-            .env_remove("REELSMITH_UPSCALE_MODEL")
-            .current_dir(self.dir.path())
-            .stdin(Stdio::null())
-            .output()
-            .expect("starts");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        assert!(!stderr.contains("panicked"), "{stderr}");
-        Ended { code: output.status.code().expect("ended by itself"), stdout, stderr }
-    }
-}
-
-impl Ended {
-    fn refused(&self, code: i32, says: &str) {
-        assert_eq!(self.code, code, "{}", self.stderr);
-        assert!(self.stderr.contains(says), "{says:?} is not in\n{}", self.stderr);
-    }
-
-    fn done(&self) {
-        assert_eq!(self.code, 0, "{}", self.stderr);
-    }
-
-    /// The last line of `--json` output.
-    fn finished(&self) -> Value {
-        self.done();
-        let last = self.stdout.lines().last().expect("a line");
-        let value: Value = serde_json::from_str(last).expect("JSON");
-        assert_eq!(value["kind"], "finished");
-        value
-    }
-}
 
 fn size(path: &Path) -> (u32, u32) {
     image::image_dimensions(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -215,43 +137,10 @@ fn wrong_pictures_and_models_are_told_before_anything_is_loaded() {
         .refused(2, "99999x1");
 }
 
-/// Writes a safetensors file of these tensors in f32: name, shape, numbers.
-fn write_weights(path: &Path, tensors: impl Iterator<Item = (String, Vec<usize>, Vec<f32>)>) {
-    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
-    for (name, shape, numbers) in tensors {
-        let start = data.len();
-        data.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-        let entry = json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, data.len()] });
-        header.insert(name, entry);
-    }
-    let header = Value::Object(header).to_string();
-    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat();
-    std::fs::write(path, file).expect("written");
-}
-
-/// A small SDXL with random weights in diffusers' layout, as the reference scripts describe it.
-fn small_sdxl(folder: &Path) {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden/sdxl-0/case.json");
-    let case = std::fs::read_to_string(golden).expect("the golden case");
-    let case: Value = serde_json::from_str(&case).expect("JSON");
-    for part in ["unet", "vae", "text_encoder", "text_encoder_2"] {
-        let own = folder.join(part);
-        std::fs::create_dir_all(&own).expect("a folder");
-        std::fs::write(own.join("config.json"), case[part]["config"].to_string()).expect("written");
-        let shapes: BTreeMap<String, Vec<usize>> =
-            serde_json::from_value(case[part]["weights"].clone()).expect("names and shapes");
-        let filled = shapes.into_iter().map(|(name, shape)| {
-            let numbers = fill::filled(&name, &shape, 0);
-            (name, shape, numbers)
-        });
-        write_weights(&own.join("model.safetensors"), filled);
-    }
-}
-
 #[test]
 fn a_prompt_becomes_pictures_with_their_recipes_and_one_seed_the_same_bytes() {
     let desk = Desk::new();
-    small_sdxl(&desk.path("sdxl"));
+    Kept::model().sdxl(&desk.path("sdxl"));
     let drawing = ["make", "image", "a (red:1.3) fox", "--model", "sdxl", "--size", "128x64", "--steps", "3"];
     let told = desk.run(&[&drawing[..], &["--seed", "7", "--count", "2", "--json"]].concat()).finished();
     let paths: Vec<PathBuf> = serde_json::from_value(told["files"].clone()).expect("paths");
