@@ -11,10 +11,12 @@
 //! To make room, the idle model goes whose return costs least for each byte. A model that is being loaded or run is
 //! never asked to go.
 
+mod patience;
 mod room;
 mod score;
 mod view;
 
+pub use patience::Patience;
 pub use view::{Action, Decision, Device, Reason, Resident, Run, View, Waiting};
 
 use room::Room;

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A rule for what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Contender {
+pub(crate) enum Contender {
     /// Ours.
     Reelsmith,
     /// In order of arrival; at most so many models, the least recently used goes (llama.cpp's router with
@@ -23,7 +23,7 @@ pub enum Contender {
 
 impl Contender {
     /// As tables name it.
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         match self {
             Self::Reelsmith => "Reelsmith".into(),
             Self::CountedLru(most) => format!("in order, LRU of {most} models"),
@@ -34,12 +34,12 @@ impl Contender {
     }
 
     /// Whether it loads a model while another runs.
-    pub fn loads_beside(self) -> bool {
+    pub(crate) fn loads_beside(self) -> bool {
         self == Self::Reelsmith
     }
 
     /// What to do next on the only device.
-    pub fn next(self, view: &View<'_>) -> Decision {
+    pub(crate) fn next(self, view: &View<'_>) -> Decision {
         if self == Self::Reelsmith {
             return policy::next(view);
         }

@@ -11,23 +11,23 @@ const MB: u64 = 1_000_000;
 
 /// A model of the traces.
 #[derive(Debug, Clone)]
-pub struct Profile {
+pub(crate) struct Profile {
     /// Its name.
-    pub id: ModelId,
+    pub(crate) id: ModelId,
     /// Bytes of weights, and of a run beyond them.
-    pub needs: Footprint,
+    pub(crate) needs: Footprint,
     /// Seconds between two steps, at which a run can be interrupted.
-    pub step: f64,
+    pub(crate) step: f64,
     /// Mean seconds of a run.
-    pub mean: f64,
+    pub(crate) mean: f64,
     /// Spread of a run's seconds: the standard deviation of their logarithm.
-    pub spread: f64,
+    pub(crate) spread: f64,
     /// Share of the requests of a mix.
-    pub share: f64,
+    pub(crate) share: f64,
 }
 
 /// What the traces ask for. Shares add up to 1.
-pub fn models() -> Vec<Profile> {
+pub(crate) fn models() -> Vec<Profile> {
     let profile = |id: &str, weights: u64, peak: u64, step: f64, (mean, spread): (f64, f64), share: f64| Profile {
         id: id.into(),
         needs: Footprint { weights, peak_activation: peak },
@@ -51,28 +51,28 @@ pub fn models() -> Vec<Profile> {
 
 /// The machine: bytes that may be given out, and how fast models come.
 #[derive(Debug, Clone, Copy)]
-pub struct Machine {
+pub(crate) struct Machine {
     /// Bytes of the card that may be given out.
-    pub limit: u64,
+    pub(crate) limit: u64,
     /// Bytes of pinned host memory for models that were unloaded; 0 reloads from disk.
-    pub host: u64,
+    pub(crate) host: u64,
     /// Models lie in host memory when the trace begins, as in a service that has run for a while.
-    pub warm: bool,
+    pub(crate) warm: bool,
 }
 
 impl Machine {
     /// A card of 16 GB of which a tenth is kept, reloading from disk.
-    pub const DISK: Self = Self { limit: 14_500 * MB, host: 0, warm: false };
+    pub(crate) const DISK: Self = Self { limit: 14_500 * MB, host: 0, warm: false };
     /// The same with room in host memory for every model of the traces.
-    pub const PINNED: Self = Self { host: 64 * GB, warm: true, ..Self::DISK };
+    pub(crate) const PINNED: Self = Self { host: 64 * GB, warm: true, ..Self::DISK };
 
     /// Seconds that a model of `bytes` takes from host memory: PCIe 5 x16 at 40 % of its 63 GB/s.
-    pub fn from_host(bytes: u64) -> f64 {
+    pub(crate) fn from_host(bytes: u64) -> f64 {
         0.05 + bytes as f64 / (25 * GB) as f64
     }
 
     /// Seconds that a model of `bytes` takes from disk: a drive of 2 GB/s, and half a second to build a session.
-    pub fn from_disk(bytes: u64) -> f64 {
+    pub(crate) fn from_disk(bytes: u64) -> f64 {
         0.5 + bytes as f64 / (2 * GB) as f64
     }
 }

@@ -3,13 +3,13 @@
 mod device;
 mod outcome;
 
-pub use outcome::Outcome;
+pub(crate) use outcome::Outcome;
 
 use crate::contender::Contender;
 use crate::models::{Machine, Profile};
 use crate::trace::Job;
 use device::Simulated;
-use reelsmith_scheduler::policy::{Action, View, Waiting};
+use reelsmith_scheduler::policy::{Action, Patience, View, Waiting};
 
 /// Times closer than this are the same.
 const INSTANT: f64 = 1e-9;
@@ -23,12 +23,6 @@ struct Request {
     since: f64,
 }
 
-/// How long anybody may wait, in the seconds of the longest queue so far: waiting beyond what an arrival in that queue
-/// would have waited in order of arrival is what people call starved.
-const PATIENCE: f64 = 1.3;
-/// The least patience, in seconds.
-const SOONEST: f64 = 2.0;
-
 struct Simulation<'a> {
     jobs: &'a [Job],
     models: &'a [Profile],
@@ -38,12 +32,12 @@ struct Simulation<'a> {
     now: f64,
     /// When the run's next step begins, where one is waited for.
     yields: Option<f64>,
-    longest_queue: f64,
+    patience: Patience,
     outcome: Outcome,
 }
 
 /// Replays `jobs`, in order of arrival, on one device.
-pub fn simulate(jobs: &[Job], models: &[Profile], machine: Machine, contender: Contender) -> Outcome {
+pub(crate) fn simulate(jobs: &[Job], models: &[Profile], machine: Machine, contender: Contender) -> Outcome {
     let mut simulation = Simulation {
         jobs,
         models,
@@ -52,7 +46,7 @@ pub fn simulate(jobs: &[Job], models: &[Profile], machine: Machine, contender: C
         queue: Vec::new(),
         now: 0.0,
         yields: None,
-        longest_queue: 0.0,
+        patience: Patience::default(),
         outcome: Outcome::new(jobs.len()),
     };
     let (mut arrived, mut finished) = (0, 0);
@@ -75,14 +69,14 @@ impl Simulation<'_> {
     fn arrive(&mut self, request: Request) {
         let expected = |request: &Request| self.jobs[request.job].stages[request.stage].expected;
         let queued: f64 = self.queue.iter().map(expected).sum();
-        self.longest_queue = self.longest_queue.max(queued + self.device.expected_left());
+        self.patience.arrival(self.now, queued + self.device.expected_left());
         self.queue.push(request);
     }
 
     /// Carries out decisions until there is nothing to do now.
     fn decide(&mut self) {
         loop {
-            let patience = (PATIENCE * self.longest_queue).max(SOONEST);
+            let patience = self.patience.seconds(self.now);
             let queue: Vec<Waiting> = self.queue.iter().map(|request| self.view_of(request, patience)).collect();
             let devices = [self.device.view(self.now, patience)];
             let decision = self.contender.next(&View { queue: &queue, devices: &devices });

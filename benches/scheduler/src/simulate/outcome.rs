@@ -4,21 +4,21 @@ use crate::trace::Job;
 
 /// What came of a trace.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Seconds from arrival to end, of each job.
-    pub latency: Vec<f64>,
+    pub(crate) latency: Vec<f64>,
     /// When the last one ended.
-    pub makespan: f64,
+    pub(crate) makespan: f64,
     /// Bytes loaded.
-    pub swapped_bytes: u64,
+    pub(crate) swapped_bytes: u64,
     /// Seconds in which something waited and nothing ran.
-    pub idle_while_queued: f64,
+    pub(crate) idle_while_queued: f64,
     /// Runs that others were let in before.
-    pub interruptions: usize,
+    pub(crate) interruptions: usize,
     /// Loads and runs for which there was no room.
-    pub out_of_memory: usize,
+    pub(crate) out_of_memory: usize,
     /// Models unloaded while they ran.
-    pub active_evictions: usize,
+    pub(crate) active_evictions: usize,
 }
 
 impl Outcome {
@@ -35,23 +35,23 @@ impl Outcome {
     }
 
     /// Mean seconds from arrival to end.
-    pub fn mean_latency(&self) -> f64 {
+    pub(crate) fn mean_latency(&self) -> f64 {
         self.latency.iter().sum::<f64>() / self.latency.len().max(1) as f64
     }
 
     /// The longest that a job waited, beyond its own work, in seconds.
-    pub fn worst_wait(&self, jobs: &[Job]) -> f64 {
+    pub(crate) fn worst_wait(&self, jobs: &[Job]) -> f64 {
         let waits = self.latency.iter().zip(jobs).map(|(latency, job)| latency - job.service());
         waits.fold(0.0, f64::max)
     }
 
     /// Latency over own work, of each job.
-    pub fn slowdowns(&self, jobs: &[Job]) -> Vec<f64> {
+    pub(crate) fn slowdowns(&self, jobs: &[Job]) -> Vec<f64> {
         self.latency.iter().zip(jobs).map(|(latency, job)| latency / job.service()).collect()
     }
 
     /// Jain's index over the tenants' mean slowdowns: 1 where all fare alike (Jain, Chiu and Hawe, 1984).
-    pub fn fairness(&self, jobs: &[Job]) -> f64 {
+    pub(crate) fn fairness(&self, jobs: &[Job]) -> f64 {
         let tenants = jobs.iter().map(|job| job.tenant).max().map_or(0, |last| last + 1);
         let slowdowns = self.slowdowns(jobs);
         let mean = |tenant: usize| {
