@@ -250,7 +250,8 @@ impl Device {
 
     /// Out-of-memory is tried once more with no other idle model on the device; anything else is answered.
     fn failed(&self, mut entry: Entry, error: ScheduleError) {
-        let others: Vec<_> = self.residents().keys().filter(|model| **model != entry.model).cloned().collect();
+        let others: Vec<_> =
+            self.residents().keys().filter(|model| **model != entry.model).cloned().collect();
         if !is(&error, ErrorKind::OutOfMemory) || entry.retried || others.is_empty() {
             return self.answer_error(entry, error);
         }

@@ -67,7 +67,10 @@ mod tests {
     #[test]
     fn times_are_those_measured_and_grow_with_the_effort() {
         let (model, mut learned) = (ModelId::from("m"), Learned::default());
-        assert_eq!((learned.run_seconds(&model, 9.0), learned.load_seconds(&model, 2_000_000_000)), (1.0, 2.0));
+        assert_eq!(
+            (learned.run_seconds(&model, 9.0), learned.load_seconds(&model, 2_000_000_000)),
+            (1.0, 2.0)
+        );
         learned.ran(&model, 10.0, 5.0);
         learned.loaded(&model, 0.25);
         assert_eq!((learned.run_seconds(&model, 20.0), learned.load_seconds(&model, 9)), (10.0, 0.25));

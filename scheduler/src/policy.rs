@@ -89,16 +89,19 @@ fn choose<'a>(
     });
     let (mut runnable, mut loadable) = (None::<(&Waiting, f64)>, None::<(&Waiting, f64)>);
     for candidate in scored {
-        let place = match device.resident(&candidate.0.model).is_some() {
-            true => &mut runnable,
-            false => &mut loadable,
-        };
+        let is_loaded = device.resident(&candidate.0.model).is_some();
+        let place = if is_loaded { &mut runnable } else { &mut loadable };
         let is_first = place.as_ref().is_none_or(|best| is_lowest(&candidate, best).is_lt());
-        if is_first && room.has(device, candidate.0) {
+        let has_room = || match is_loaded || device.runs.is_empty() {
+            true => room.has(device, candidate.0),
+            false => room.has_unwanted(device, candidate.0, scores),
+        };
+        if is_first && has_room() {
             *place = Some(candidate);
         }
     }
-    let choice = |(waiting, score), ahead, interrupted| Choice { device: index, waiting, score, ahead, interrupted };
+    let choice =
+        |(waiting, score), ahead, interrupted| Choice { device: index, waiting, score, ahead, interrupted };
     let Some(run) = device.runs.last() else {
         if device.loading.is_some() {
             return runnable.map(|candidate| choice(candidate, false, None));
@@ -114,15 +117,15 @@ fn choose<'a>(
     // Loading beside the run costs it nothing, and the next one finds its model there.
     let ahead = loadable.filter(|_| device.loads_beside && device.loading.is_none());
     let ahead = ahead.filter(|(_, score)| runnable.is_none_or(|(_, best)| *score < best));
-    ahead
-        .filter(|(waiting, _)| room.has_unwanted(device, waiting, scores))
-        .map(|candidate| choice(candidate, true, None))
+    ahead.map(|candidate| choice(candidate, true, None))
 }
 
 impl Choice<'_> {
     /// Doing something now is better than preparing it.
     fn is_better_than(&self, other: &Self) -> bool {
-        (self.ahead, self.score).partial_cmp(&(other.ahead, other.score)).is_some_and(std::cmp::Ordering::is_lt)
+        (self.ahead, self.score)
+            .partial_cmp(&(other.ahead, other.score))
+            .is_some_and(std::cmp::Ordering::is_lt)
     }
 
     /// The next effect on `device` towards it.

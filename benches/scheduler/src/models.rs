@@ -28,14 +28,15 @@ pub(crate) struct Profile {
 
 /// What the traces ask for. Shares add up to 1.
 pub(crate) fn models() -> Vec<Profile> {
-    let profile = |id: &str, weights: u64, peak: u64, step: f64, (mean, spread): (f64, f64), share: f64| Profile {
-        id: id.into(),
-        needs: Footprint { weights, peak_activation: peak },
-        step,
-        mean,
-        spread,
-        share,
-    };
+    let profile =
+        |id: &str, weights: u64, peak: u64, step: f64, (mean, spread): (f64, f64), share: f64| Profile {
+            id: id.into(),
+            needs: Footprint { weights, peak_activation: peak },
+            step,
+            mean,
+            spread,
+            share,
+        };
     vec![
         profile("llama-3.1-8b-q4", 4900 * MB, 1200 * MB, 0.007, (1.6, 0.8), 0.30),
         profile("sdxl", 6900 * MB, 3 * GB, 0.113, (3.6, 0.5), 0.20),

@@ -54,7 +54,12 @@ pub(crate) fn simulate(jobs: &[Job], models: &[Profile], machine: Machine, conte
         simulation.decide();
         let arrival = jobs.get(arrived).map(|job| job.at);
         let next = simulation.next_event(arrival);
-        assert!(next.is_finite(), "{} stands still with {} waiting", contender.name(), simulation.queue.len());
+        assert!(
+            next.is_finite(),
+            "{} stands still with {} waiting",
+            contender.name(),
+            simulation.queue.len()
+        );
         finished += simulation.advance(next);
         while arrived < jobs.len() && jobs[arrived].at <= simulation.now + INSTANT {
             simulation.arrive(Request { job: arrived, stage: 0, since: jobs[arrived].at });
@@ -77,7 +82,8 @@ impl Simulation<'_> {
     fn decide(&mut self) {
         loop {
             let patience = self.patience.seconds(self.now);
-            let queue: Vec<Waiting> = self.queue.iter().map(|request| self.view_of(request, patience)).collect();
+            let queue: Vec<Waiting> =
+                self.queue.iter().map(|request| self.view_of(request, patience)).collect();
             let devices = [self.device.view(self.now, patience)];
             let decision = self.contender.next(&View { queue: &queue, devices: &devices });
             match decision.action {

@@ -114,7 +114,9 @@ pub(crate) fn trace(kind: Kind, seed: u64, count: usize, models: &[Profile]) -> 
         at += match kind {
             Kind::Mix(load) => dice.gap() * mean / load,
             Kind::Burst => 0.0,
-            Kind::Alternation | Kind::Media => dice.gap() * stages.iter().map(|stage| stage.expected).sum::<f64>() / 0.7,
+            Kind::Alternation | Kind::Media => {
+                dice.gap() * stages.iter().map(|stage| stage.expected).sum::<f64>() / 0.7
+            }
         };
         Job { at, tenant: n % 4, stages }
     };
@@ -123,7 +125,8 @@ pub(crate) fn trace(kind: Kind, seed: u64, count: usize, models: &[Profile]) -> 
 
 /// A video, a podcast, or a single request.
 fn media(dice: &mut Dice, models: &[Profile]) -> Vec<Stage> {
-    let place = |id: &str| models.iter().position(|model| model.id.0 == id).expect("the traces have this model");
+    let place =
+        |id: &str| models.iter().position(|model| model.id.0 == id).expect("the traces have this model");
     let [script, picture, line, host] = ["llama-3.1-8b-q4", "sdxl", "kokoro", "xtts"].map(place);
     let mut steps = Vec::new();
     match (dice.share() * 10.0) as usize {

@@ -106,7 +106,8 @@ impl<'a> Simulated<'a> {
     fn keep_in_host(&mut self, model: usize) {
         self.host.retain(|kept| *kept != model);
         self.host.push(model);
-        let bytes = |models: &[usize]| models.iter().map(|model| self.models[*model].needs.weights).sum::<u64>();
+        let bytes =
+            |models: &[usize]| models.iter().map(|model| self.models[*model].needs.weights).sum::<u64>();
         while bytes(&self.host) > self.machine.host {
             self.host.remove(0);
         }
@@ -138,7 +139,8 @@ impl<'a> Simulated<'a> {
         if self.used() + peak > self.machine.limit {
             outcome.out_of_memory += 1;
             let models = std::mem::take(&mut self.residents);
-            let (own, others): (Vec<_>, Vec<_>) = models.into_iter().partition(|(model, _)| *model == stage.model);
+            let (own, others): (Vec<_>, Vec<_>) =
+                models.into_iter().partition(|(model, _)| *model == stage.model);
             self.residents = own;
             others.into_iter().for_each(|(model, _)| self.keep_in_host(model));
         }
