@@ -3,7 +3,7 @@
 use crate::results::{machine, write};
 use anyhow::Result;
 use reelsmith_inference_core::{Footprint, ModelId};
-use reelsmith_scheduler::policy::{self, Device, Resident, Waiting};
+use reelsmith_scheduler::policy::{self, Device, Resident, View, Waiting};
 use serde::Serialize;
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -41,14 +41,33 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn decide(queued: u64) -> Row {
     let model = |n: u64| ModelId(format!("model-{}", n % 20));
-    let resident = |n| Resident { model: model(n), bytes: 100, last_used: n };
-    let device = Device { limit: 1000, used: 1000, residents: (0..10).map(resident).collect(), active: None };
+    let resident = |n| Resident { model: model(n), bytes: 100, last_used: n, reload: 1.0, pinned: false };
+    let device = Device {
+        limit: 1000,
+        used: 1000,
+        residents: (0..10).map(resident).collect(),
+        runs: Vec::new(),
+        loading: None,
+        loads_beside: false,
+    };
     let needs = Footprint { weights: 100, peak_activation: 50 };
-    let queue: Vec<Waiting> = (0..queued).map(|id| Waiting { id, model: model(id + 11), needs }).collect();
-    let turns = 2_000_000 / queued;
+    let waiting = |id: u64| Waiting {
+        id,
+        model: model(id + 11),
+        needs,
+        service: 1.0 + (id % 7) as f64,
+        after: 0.0,
+        load: 1.0,
+        waited: (queued - id) as f64 / 10.0,
+        patience: 10_000.0,
+        weight: 1.0,
+    };
+    let queue: Vec<Waiting> = (0..queued).map(waiting).collect();
+    let view = View { queue: &queue, devices: std::slice::from_ref(&device) };
+    let turns = (200_000 / queued).max(20);
     let started = Instant::now();
     for _ in 0..turns {
-        black_box(policy::next(black_box(&queue), black_box(std::slice::from_ref(&device))));
+        black_box(policy::next(black_box(&view)));
     }
     Row { queued, microseconds: started.elapsed().as_secs_f64() * 1e6 / turns as f64 }
 }

@@ -1,20 +1,25 @@
 //! The thread that owns a device: it asks the policy what to do next and does it.
+//!
+//! A run yields where it calls its [`Control`]: if the policy lets another request in before its next step, that one is
+//! loaded and run right there, on the same thread, while the first stands still with all its memory. Nothing of a run
+//! has to be saved, and no engine knows of it.
 
-use crate::policy::{self, Action};
+use crate::policy::{Action, MOST_RUNS};
 use crate::queue::Entry;
 use crate::state::{Running, Shared, State};
+use crate::steering::Steering;
 use crate::{Meter, ScheduleError, Shutdown};
 use reelsmith_inference_core::{Engine, ErrorKind, Footprint, InferenceError, ModelId, Resident};
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// Starts the thread.
 pub(crate) fn start(shared: Arc<Shared>, engine: Box<dyn Engine>) -> Result<(), ScheduleError> {
     let name = format!("device {}", shared.config.name);
-    let device = Device { shared, engine, residents: HashMap::new() };
+    let device = Device { shared, engine: Mutex::new(engine), residents: Mutex::new(HashMap::new()) };
     match std::thread::Builder::new().name(name.clone()).spawn(move || device.work()) {
         Ok(_) => Ok(()),
         Err(error) => {
@@ -23,23 +28,33 @@ pub(crate) fn start(shared: Arc<Shared>, engine: Box<dyn Engine>) -> Result<(), 
     }
 }
 
-struct Device {
+/// The locks are never contended: they are what lets a run that yields reach the rest of the device.
+pub(crate) struct Device {
     shared: Arc<Shared>,
-    engine: Box<dyn Engine>,
-    residents: HashMap<ModelId, Resident>,
+    engine: Mutex<Box<dyn Engine>>,
+    /// Loaded models that nothing runs.
+    residents: Mutex<HashMap<ModelId, Resident>>,
 }
 
 impl Device {
-    fn work(mut self) {
+    fn work(self) {
         let ending = Ending(Arc::clone(&self.shared));
         while self.wait() {
             self.price();
             self.decide();
         }
-        let loaded: Vec<_> = self.residents.keys().cloned().collect();
+        let loaded: Vec<_> = self.residents().keys().cloned().collect();
         loaded.iter().for_each(|model| self.unload(model));
         drop(self.engine);
         drop(ending);
+    }
+
+    fn residents(&self) -> MutexGuard<'_, HashMap<ModelId, Resident>> {
+        self.residents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn engine(&self) -> MutexGuard<'_, Box<dyn Engine>> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a request; false once there will be none.
@@ -54,23 +69,44 @@ impl Device {
         true
     }
 
+    /// Between two steps of a run: serves what is much more urgent, and tells whether there was anything.
+    pub(crate) fn yield_now(&self) -> bool {
+        let mut served = false;
+        while self.may_yield() {
+            self.price();
+            if !self.decide() {
+                break;
+            }
+            served = true;
+        }
+        served
+    }
+
+    fn may_yield(&self) -> bool {
+        let state = self.shared.lock();
+        !state.queue.is_empty() && state.running.len() < MOST_RUNS
+    }
+
     /// Asks what the requests need that are new or whose model has been loaded since. The engine is
     /// asked with the lock released.
-    fn price(&mut self) {
+    fn price(&self) {
         let stale: Vec<_> = {
-            let state = self.shared.lock();
-            let loaded = |entry: &&Entry| self.residents.contains_key(&entry.model);
+            let (state, residents) = (self.shared.lock(), self.residents());
+            let loaded = |entry: &&Entry| residents.contains_key(&entry.model);
             let stale = |entry: &&Entry| entry.needs.is_none() || (!entry.exact && loaded(entry));
             let asked = |entry: &Entry| (entry.id, entry.model.clone(), entry.work.request());
             state.queue.iter().filter(stale).map(asked).collect()
         };
         for (id, model, request) in stale {
-            let resident = self.residents.get(&model);
+            let resident = self.residents().remove(&model);
             let exact = resident.is_some();
-            let needs = guarded(&model, || match resident {
+            let needs = guarded(&model, || match &resident {
                 Some(resident) => request.footprint(&model, resident),
-                None => Ok(self.engine.footprint(&model)?),
+                None => Ok(self.engine().footprint(&model)?),
             });
+            if let Some(resident) = resident {
+                self.residents().insert(model.clone(), resident);
+            }
             match needs {
                 Ok(needs) => self.priced(id, &model, needs, exact),
                 Err(error) => {
@@ -101,16 +137,16 @@ impl Device {
         }
     }
 
-    /// Carries out one decision. It is made and its request taken under one lock, so that what it was
-    /// based on still holds.
-    fn decide(&mut self) {
+    /// Carries out one decision; false if there was nothing to do. It is made and its request taken under one lock, so
+    /// that what it was based on still holds.
+    fn decide(&self) -> bool {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
-        let decision = policy::next(&state.queue.view(), &[state.ledger.view()]);
+        let decision = state.decision();
         tracing::debug!(device = %shared.config.name, action = ?decision.action, reason = %decision.reason);
         match decision.action {
             // The requests that `wait` saw are gone, or one has come that is not priced yet.
-            Action::Wait => {}
+            Action::Wait => return false,
             Action::Evict { model, .. } => {
                 state.counters.evictions += 1;
                 drop(state);
@@ -124,27 +160,29 @@ impl Device {
                 entry.refuse(error);
             }
             Action::Load { request, .. } | Action::Run { request, .. } => {
-                let entry = state.queue.take(request).expect("the policy saw it under this lock");
+                let mut entry = state.queue.take(request).expect("the policy saw it under this lock");
                 if entry.line.stop.is_cancelled() {
                     drop(state);
                     self.answer_error(entry, InferenceError::cancelled().into());
                 } else if matches!(decision.action, Action::Load { .. }) {
                     self.load(state, entry);
                 } else {
+                    entry.reason = Some(decision.reason);
                     self.run(state, entry);
                 }
             }
         }
+        true
     }
 
-    fn load(&mut self, mut state: MutexGuard<'_, State>, mut entry: Entry) {
+    fn load(&self, mut state: MutexGuard<'_, State>, mut entry: Entry) {
         let weights = entry.needs.unwrap_or_default().weights;
         state.ledger.load(&entry.model, weights).expect("the policy loads what is absent and fits");
         let begun = begin(&mut state, &mut entry, weights);
         drop(state);
-        let control = entry.control();
+        let control = Steering::of(&entry.line, None);
         let meter = self.meter();
-        let loaded = guarded(&entry.model, || Ok(self.engine.load(&entry.model, &control)?));
+        let loaded = guarded(&entry.model, || Ok(self.engine().load(&entry.model, &control)?));
         entry.took(meter.and_then(|meter| meter.read()));
         entry.loaded = true;
         let shared = Arc::clone(&self.shared);
@@ -153,7 +191,8 @@ impl Device {
         match loaded {
             Ok(resident) => {
                 state.counters.loads += 1;
-                self.residents.insert(entry.model.clone(), resident);
+                state.learned.loaded(&entry.model, begun.elapsed().as_secs_f64());
+                self.residents().insert(entry.model.clone(), resident);
                 // Decided anew: what it needs is known better now, and others may have come or gone.
                 self.requeue(state, entry);
             }
@@ -165,25 +204,32 @@ impl Device {
         }
     }
 
-    fn run(&mut self, mut state: MutexGuard<'_, State>, mut entry: Entry) {
+    fn run(&self, mut state: MutexGuard<'_, State>, mut entry: Entry) {
         let held = state.ledger.held(&entry.model).unwrap_or(0);
         let peak = entry.needs.unwrap_or_default().total().saturating_sub(held);
         state.ledger.run(&entry.model, peak).expect("the policy runs what is loaded and fits");
         let begun = begin(&mut state, &mut entry, peak);
         drop(state);
-        let control = entry.control();
+        let resident = self.residents().remove(&entry.model);
+        let mut resident = resident.expect("the ledger lists the residents of this thread");
         let meter = self.meter();
-        let Entry { model, work, .. } = &mut entry;
-        let resident = self.residents.get_mut(model).expect("the ledger lists the residents of this thread");
-        let performed = guarded(model, || work.perform(model, resident, &control));
-        entry.took(meter.and_then(|meter| meter.read()));
+        let Entry { model, work, line, .. } = &mut entry;
+        let control = Steering::of(line, Some(self));
+        let performed = guarded(model, || work.perform(model, &mut resident, &control));
+        let stood_still = control.stood_still();
+        // What others took meanwhile cannot be told apart.
+        let measured = meter.filter(|_| stood_still.is_zero()).and_then(|meter| meter.read());
+        entry.took(measured);
+        self.residents().insert(entry.model.clone(), resident);
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         end(&mut state, begun);
         match performed {
             Ok(()) => {
                 state.counters.completed += 1;
-                state.served(entry.started.map_or(0.0, |started| started.elapsed().as_secs_f64()));
+                let seconds = (begun.elapsed().saturating_sub(stood_still)).as_secs_f64();
+                state.learned.ran(&entry.model, entry.effort, seconds);
+                state.learned.served(entry.started.map_or(0.0, |started| started.elapsed().as_secs_f64()));
                 drop(state);
                 entry.answer();
             }
@@ -202,9 +248,10 @@ impl Device {
         self.shared.config.host_memory.then(Meter::start).flatten()
     }
 
-    /// Out-of-memory is tried once more with nothing else on the device; anything else is answered.
-    fn failed(&mut self, mut entry: Entry, error: ScheduleError) {
-        let others: Vec<_> = self.residents.keys().filter(|model| **model != entry.model).cloned().collect();
+    /// Out-of-memory is tried once more with no other idle model on the device; anything else is answered.
+    fn failed(&self, mut entry: Entry, error: ScheduleError) {
+        let others: Vec<_> =
+            self.residents().keys().filter(|model| **model != entry.model).cloned().collect();
         if !is(&error, ErrorKind::OutOfMemory) || entry.retried || others.is_empty() {
             return self.answer_error(entry, error);
         }
@@ -246,8 +293,8 @@ impl Device {
     }
 
     /// Drops a resident, and only then gives its bytes back.
-    fn unload(&mut self, model: &ModelId) {
-        let resident = self.residents.remove(model);
+    fn unload(&self, model: &ModelId) {
+        let resident = self.residents().remove(model);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(resident))) {
             tracing::error!(model = %model.0, message = message(&*panic), "unloading a model panicked");
         }
@@ -262,15 +309,19 @@ fn begin(state: &mut State, entry: &mut Entry, bytes: u64) -> Instant {
     if entry.started.replace(entry.started.unwrap_or(now)).is_none() {
         state.counters.waited_seconds += (now - entry.submitted).as_secs_f64();
     }
-    state.running = Some(Running::new(entry, bytes));
+    state.running.push(Running::new(entry, bytes));
     now
 }
 
-/// Notes that the device is free.
+/// Notes that the device is free, or back with the request that stood still.
 fn end(state: &mut State, begun: Instant) {
     state.ledger.idle();
-    state.running = None;
-    state.counters.busy_seconds += begun.elapsed().as_secs_f64();
+    state.running.pop();
+    if state.running.is_empty() {
+        state.counters.busy_seconds += begun.elapsed().as_secs_f64();
+    } else {
+        state.counters.yields += 1;
+    }
 }
 
 /// Calls into the engine. After a panic the resident is dropped, and an engine keeps nothing between

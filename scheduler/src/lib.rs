@@ -12,6 +12,7 @@
 pub mod bytes;
 pub mod config;
 pub mod error;
+pub mod learned;
 pub mod ledger;
 pub mod memory;
 pub mod policy;
@@ -21,6 +22,7 @@ mod device;
 mod queue;
 mod scheduler;
 mod state;
+mod steering;
 mod work;
 
 pub use config::DeviceConfig;

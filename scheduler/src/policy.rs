@@ -1,174 +1,57 @@
-//! What to do next, as a pure function of what waits and what the devices hold. Effects are elsewhere
-//! ([`crate::Scheduler`] has a thread for them; a simulator may replay traces through the same function).
+//! What to do next, as a pure function of what waits and what the devices hold. Effects are elsewhere:
+//! [`crate::Scheduler`] has a thread for them, and `benches/scheduler` replays traces through the same function.
 //!
-//! The order is first come, first served; to make room, the idle model that was used least recently
-//! goes first. A model that is being loaded or run is never asked to go.
+//! The request with the lowest score goes first. A score is seconds: those that the request will take
+//! ([`Waiting::service`]) and, where its model is not loaded, the seconds of loading it shared among all requests that
+//! wait for the same model (shortest remaining work first; the swap amortised). Waiting lowers it, by slowdown, so
+//! that among equals of size the older goes first and batches of one model are not torn apart; and to nothing as the
+//! wait nears [`Waiting::patience`], so that nobody waits much longer than the longest queue would have made them wait
+//! in order of arrival.
+//!
+//! To make room, the idle model goes whose return costs least for each byte. A model that is being loaded or run is
+//! never asked to go.
 
-use reelsmith_inference_core::{Footprint, ModelId};
-use std::fmt;
+mod patience;
+mod room;
+mod score;
+mod view;
 
-/// A waiting request, as far as the decision depends on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
-    /// Number of the request, in order of arrival.
-    pub id: u64,
-    /// The model it asks for.
-    pub model: ModelId,
-    /// Bytes it needs: the model's weights and the run's peak.
-    pub needs: Footprint,
-}
+pub use patience::Patience;
+pub use view::{Action, Decision, Device, Reason, Resident, Run, View, Waiting};
 
-/// A loaded model, as far as the decision depends on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resident {
-    /// Its catalogue id.
-    pub model: ModelId,
-    /// Bytes it holds.
-    pub bytes: u64,
-    /// Turn of the device's clock at which it was last used; larger is more recent.
-    pub last_used: u64,
-}
+use room::Room;
+use score::Scores;
 
-/// A device, as far as the decision depends on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
-    /// Bytes that may be given out.
-    pub limit: u64,
-    /// Bytes given out: the residents and the run.
-    pub used: u64,
-    /// Loaded models.
-    pub residents: Vec<Resident>,
-    /// The model being loaded or run; a device with one is busy.
-    pub active: Option<ModelId>,
-}
+/// A request is let in at a step of another only if its score is below this part of the other's: each change costs
+/// the other a step's time at least.
+const MUCH_MORE_URGENT: f64 = 0.8;
 
-impl Device {
-    fn free(&self) -> u64 {
-        self.limit.saturating_sub(self.used)
-    }
+/// Runs on one device at once: one that computes, and those that stand still for it, whose memory stays theirs.
+pub const MOST_RUNS: usize = 3;
 
-    fn resident(&self, model: &ModelId) -> Option<&Resident> {
-        self.residents.iter().find(|resident| resident.model == *model)
-    }
-
-    /// Bytes beyond those given out that a run needs.
-    fn missing(&self, waiting: &Waiting) -> u64 {
-        let held = self.resident(&waiting.model).map_or(0, |resident| resident.bytes);
-        waiting.needs.total().saturating_sub(held)
-    }
-
-    /// The idle resident used least recently, other than `model`.
-    fn least_recent_but(&self, model: &ModelId) -> Option<&Resident> {
-        let idle =
-            |resident: &&Resident| resident.model != *model && self.active.as_ref() != Some(&resident.model);
-        self.residents.iter().filter(idle).min_by_key(|resident| resident.last_used)
-    }
-}
-
-/// One effect on one device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Nothing can be done until something changes.
-    Wait,
-    /// Tell the request that it can never be served.
-    Reject {
-        /// Which request.
-        request: u64,
-    },
-    /// Unload a model.
-    Evict {
-        /// Index of the device.
-        device: usize,
-        /// The model to unload.
-        model: ModelId,
-    },
-    /// Load the model of a request.
-    Load {
-        /// Index of the device.
-        device: usize,
-        /// The request for which it is loaded.
-        request: u64,
-    },
-    /// Run a request; its model is loaded, and there is room.
-    Run {
-        /// Index of the device.
-        device: usize,
-        /// Which request.
-        request: u64,
-    },
-}
-
-/// Why an action was chosen. Sizes in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// The queue is empty.
-    NothingWaits,
-    /// Every device on which the first request fits is at work.
-    DevicesBusy,
-    /// The request needs more than any device has.
-    NeverFits {
-        /// What it needs.
-        needed: u64,
-        /// What the largest device may give out.
-        largest: u64,
-    },
-    /// The first request needs more than is free, and this model was used least recently.
-    MakeRoom {
-        /// What the request needs beyond what its model holds.
-        missing: u64,
-        /// What is free.
-        free: u64,
-    },
-    /// The model of the first request is not loaded, and there is room for it and for the run.
-    NotLoaded,
-    /// It is the first request's turn.
-    FirstCome,
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NothingWaits => f.write_str("nothing waits"),
-            Self::DevicesBusy => f.write_str("every suitable device is at work"),
-            Self::NeverFits { needed, largest } => {
-                write!(f, "needs {needed} bytes; no device has more than {largest}")
-            }
-            Self::MakeRoom { missing, free } => write!(f, "{missing} bytes are missing, {free} are free"),
-            Self::NotLoaded => f.write_str("the model is not loaded"),
-            Self::FirstCome => f.write_str("first come, first served"),
-        }
-    }
-}
-
-/// What to do next, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
-    /// The effect to carry out, after which the function is asked again.
-    pub action: Action,
-    /// Why this one.
-    pub reason: Reason,
-}
-
-impl Decision {
-    fn new(action: Action, reason: Reason) -> Self {
-        Self { action, reason }
-    }
-}
-
-/// Decides what to do next. `queue` is in order of arrival.
+/// Decides what to do next. The order of the queue does not matter but to break ties.
 ///
-/// Asked again after each effect, it comes to a `Run`, `Reject` or `Wait` after at most one `Evict`
-/// per resident and one `Load`.
-pub fn next(queue: &[Waiting], devices: &[Device]) -> Decision {
-    if let Some(decision) = queue.iter().find_map(|waiting| reject(waiting, devices)) {
+/// Asked again after each effect, it comes to a `Run`, `Reject` or `Wait` after at most one `Evict` per resident and
+/// one `Load`. On a device with a run it may answer `Run`: the request goes first from the run's next step on.
+pub fn next(view: &View<'_>) -> Decision {
+    if let Some(decision) = view.queue.iter().find_map(|waiting| reject(waiting, view.devices)) {
         return decision;
     }
-    let Some(first) = queue.first() else {
-        return Decision::new(Action::Wait, Reason::NothingWaits);
-    };
-    match place(first, devices) {
-        Some(index) => advance(first, index, &devices[index]),
-        None => Decision::new(Action::Wait, Reason::DevicesBusy),
+    if view.queue.is_empty() {
+        return Decision::wait(Reason::NothingWaits);
+    }
+    let scores = Scores::of(view.queue);
+    let mut best: Option<Choice<'_>> = None;
+    for (index, device) in view.devices.iter().enumerate() {
+        let choice = choose(index, device, view.queue, &scores);
+        best = match (best, choice) {
+            (Some(best), Some(choice)) if !choice.is_better_than(&best) => Some(best),
+            (best, choice) => choice.or(best),
+        };
+    }
+    match best {
+        Some(choice) => choice.decision(&view.devices[choice.device], &scores),
+        None => Decision::wait(Reason::DevicesBusy),
     }
 }
 
@@ -180,26 +63,95 @@ fn reject(waiting: &Waiting, devices: &[Device]) -> Option<Decision> {
     (needed > largest).then(|| Decision::new(Action::Reject { request: waiting.id }, reason))
 }
 
-/// The device for a request: of the idle ones that are large enough, one that holds its model, else
-/// the one with the most room.
-fn place(waiting: &Waiting, devices: &[Device]) -> Option<usize> {
-    let suitable = |device: &Device| device.active.is_none() && waiting.needs.total() <= device.limit;
-    let idle = devices.iter().enumerate().filter(|(_, device)| suitable(device));
-    idle.max_by_key(|(_, device)| (device.resident(&waiting.model).is_some(), device.free()))
-        .map(|(index, _)| index)
+/// What could be done on one device.
+struct Choice<'a> {
+    device: usize,
+    waiting: &'a Waiting,
+    score: f64,
+    /// Its model is only loaded, beside a run of another.
+    ahead: bool,
+    /// The score of the run that it would interrupt.
+    interrupted: Option<f64>,
 }
 
-/// The next effect on `device` towards running `first`.
-fn advance(first: &Waiting, index: usize, device: &Device) -> Decision {
-    let (missing, free) = (device.missing(first), device.free());
-    if missing > free {
-        let evicted = device.least_recent_but(&first.model);
-        // It fits on the empty device, so if room is missing, others hold it.
-        let model = evicted.expect("others hold what is missing").model.clone();
-        return Decision::new(Action::Evict { device: index, model }, Reason::MakeRoom { missing, free });
+/// The best that can be done on `device`, if anything.
+fn choose<'a>(
+    index: usize,
+    device: &Device,
+    queue: &'a [Waiting],
+    scores: &Scores<'_>,
+) -> Option<Choice<'a>> {
+    let room = Room::of(device);
+    let is_lowest = |a: &(&Waiting, f64), b: &(&Waiting, f64)| a.1.total_cmp(&b.1);
+    let scored = queue.iter().filter(|waiting| waiting.needs.total() <= device.limit).map(|waiting| {
+        let is_loaded = device.resident(&waiting.model).is_some();
+        (waiting, scores.score(waiting, is_loaded))
+    });
+    let (mut runnable, mut loadable) = (None::<(&Waiting, f64)>, None::<(&Waiting, f64)>);
+    for candidate in scored {
+        let is_loaded = device.resident(&candidate.0.model).is_some();
+        let place = if is_loaded { &mut runnable } else { &mut loadable };
+        let is_first = place.as_ref().is_none_or(|best| is_lowest(&candidate, best).is_lt());
+        let has_room = || match is_loaded || device.runs.is_empty() {
+            true => room.has(device, candidate.0),
+            false => room.has_unwanted(device, candidate.0, scores),
+        };
+        if is_first && has_room() {
+            *place = Some(candidate);
+        }
     }
-    match device.resident(&first.model) {
-        Some(_) => Decision::new(Action::Run { device: index, request: first.id }, Reason::FirstCome),
-        None => Decision::new(Action::Load { device: index, request: first.id }, Reason::NotLoaded),
+    let choice =
+        |(waiting, score), ahead, interrupted| Choice { device: index, waiting, score, ahead, interrupted };
+    let Some(run) = device.runs.last() else {
+        if device.loading.is_some() {
+            return runnable.map(|candidate| choice(candidate, false, None));
+        }
+        let best = [runnable, loadable].into_iter().flatten().min_by(is_lowest);
+        return best.map(|candidate| choice(candidate, false, None));
+    };
+    let running = scores.running(run);
+    let urgent = |candidate: &(&Waiting, f64)| candidate.1 < running * MUCH_MORE_URGENT;
+    if let Some(candidate) = runnable.filter(|_| device.runs.len() < MOST_RUNS).filter(urgent) {
+        return Some(choice(candidate, false, Some(running)));
+    }
+    // Loading beside the run costs it nothing, and the next one finds its model there.
+    let ahead = loadable.filter(|_| device.loads_beside && device.loading.is_none());
+    let ahead = ahead.filter(|(_, score)| runnable.is_none_or(|(_, best)| *score < best));
+    ahead.map(|candidate| choice(candidate, true, None))
+}
+
+impl Choice<'_> {
+    /// Doing something now is better than preparing it.
+    fn is_better_than(&self, other: &Self) -> bool {
+        (self.ahead, self.score)
+            .partial_cmp(&(other.ahead, other.score))
+            .is_some_and(std::cmp::Ordering::is_lt)
+    }
+
+    /// The next effect on `device` towards it.
+    fn decision(&self, device: &Device, scores: &Scores<'_>) -> Decision {
+        let (missing, free) = (device.missing(self.waiting, self.ahead), device.free());
+        if missing > free {
+            let victim = Room::victim(device, &self.waiting.model, scores, self.ahead);
+            let model = victim.expect("idle models hold what is missing").model.clone();
+            let action = Action::Evict { device: self.device, model };
+            return Decision::new(action, Reason::MakeRoom { missing, free });
+        }
+        let request = self.waiting.id;
+        if device.resident(&self.waiting.model).is_none() {
+            let seconds = self.waiting.load;
+            let reason = match self.ahead {
+                true => Reason::LoadAhead { seconds },
+                false => Reason::NotLoaded { seconds },
+            };
+            return Decision::new(Action::Load { device: self.device, request }, reason);
+        }
+        let Waiting { waited, patience, service, .. } = *self.waiting;
+        let reason = match self.interrupted {
+            Some(running) => Reason::MoreUrgent { score: self.score, running },
+            None if waited >= patience => Reason::WaitedLong { waited, patience },
+            None => Reason::Shortest { seconds: service, score: self.score },
+        };
+        Decision::new(Action::Run { device: self.device, request }, reason)
     }
 }

@@ -1,10 +1,10 @@
 //! Requests that wait, in order of arrival, at most so many.
 
-use crate::policy::Waiting;
+use crate::policy::Reason;
 use crate::work::Work;
 use crate::{CancelToken, Measured, MemoryUse, ScheduleError};
 use reelsmith_inference_core::image::Image;
-use reelsmith_inference_core::{Control, Footprint, ModelId, Progress, Verdict};
+use reelsmith_inference_core::{Footprint, ModelId, Progress};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,6 +16,10 @@ pub(crate) struct Entry {
     pub(crate) model: ModelId,
     pub(crate) work: Work,
     pub(crate) submitted: Instant,
+    /// What its time grows with (see [`crate::learned::Learned::run_seconds`]).
+    pub(crate) effort: f64,
+    /// Why it was let in.
+    pub(crate) reason: Option<Reason>,
     /// When its model began to be loaded or it began to run.
     pub(crate) started: Option<Instant>,
     /// What it needs, once the engine has said so; from the loaded model where `exact`.
@@ -40,31 +44,7 @@ pub(crate) struct Line {
     pub(crate) stop: CancelToken,
 }
 
-/// What steers a run: it tells of the latest state, and stops where nobody wants it any more. A watch
-/// keeps the latest value only, so that a slow listener never holds up the device.
-struct Steering {
-    progress: watch::Sender<Option<Progress>>,
-    preview: watch::Sender<Option<Arc<Image>>>,
-    stop: CancelToken,
-}
-
-impl Control for Steering {
-    fn step(&self, progress: Progress) -> Verdict {
-        self.progress.send_replace(Some(progress));
-        if self.stop.is_cancelled() { Verdict::Cancel } else { Verdict::Continue }
-    }
-
-    fn preview(&self, image: Image) {
-        self.preview.send_replace(Some(Arc::new(image)));
-    }
-}
-
 impl Entry {
-    pub(crate) fn control(&self) -> impl Control + use<> {
-        let Line { progress, preview, stop, .. } = &self.line;
-        Steering { progress: progress.clone(), preview: preview.clone(), stop: stop.clone() }
-    }
-
     /// Counts what a piece of work for it took; where one is not known, the whole is not.
     pub(crate) fn took(&mut self, measured: Option<Measured>) {
         self.measured = match (self.loaded, self.measured) {
@@ -133,12 +113,5 @@ impl Queue {
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
         self.entries.iter_mut()
-    }
-
-    /// What the policy sees: requests whose needs are known.
-    pub(crate) fn view(&self) -> Vec<Waiting> {
-        let known =
-            |entry: &Entry| Some(Waiting { id: entry.id, model: entry.model.clone(), needs: entry.needs? });
-        self.entries.iter().filter_map(known).collect()
     }
 }

@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub residents: Vec<ResidentModel>,
     /// What is being loaded or run.
     pub running: Option<RunningRequest>,
+    /// What stands still for it, the latest first.
+    pub standing: Vec<RunningRequest>,
     /// Waiting requests, next first.
     pub queue: Vec<QueuedRequest>,
     /// How many may wait.
@@ -58,6 +60,8 @@ pub struct RunningRequest {
     pub total: Option<u64>,
     /// What is counted.
     pub unit: &'static str,
+    /// Why it was let in; none while its model is loaded.
+    pub reason: Option<String>,
 }
 
 /// A waiting request.
@@ -93,6 +97,8 @@ pub struct Counters {
     pub loads: u64,
     /// Models unloaded to make room.
     pub evictions: u64,
+    /// Requests let in between two steps of another.
+    pub yields: u64,
     /// Panics caught.
     pub panics: u64,
     /// Runs that met out-of-memory and were tried once more.

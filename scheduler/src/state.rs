@@ -1,6 +1,8 @@
 //! What the device's thread and those who make requests share, behind one lock.
 
-use crate::ledger::Ledger;
+use crate::learned::Learned;
+use crate::ledger::{Held, Ledger};
+use crate::policy::{self, Decision, Patience, View, Waiting};
 use crate::queue::{Entry, Line, Queue};
 use crate::snapshot::{QueuedRequest, ResidentModel, RunningRequest};
 use crate::work::Work;
@@ -11,8 +13,6 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Weight of the newest measurement in the mean service time: about the last ten requests count.
-const MEAN_WEIGHT: f64 = 0.2;
 /// What is assumed of the service time before the first measurement.
 const UNMEASURED: Duration = Duration::from_secs(1);
 /// Nobody shall ask again sooner.
@@ -29,12 +29,16 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) queue: Queue,
     pub(crate) ledger: Ledger,
-    pub(crate) running: Option<Running>,
+    /// Requests that have the device, the last of which is at work; those before stand still for it.
+    pub(crate) running: Vec<Running>,
     pub(crate) closing: Option<Shutdown>,
     pub(crate) counters: Counters,
     /// What models need, as the engine has said of them so far.
     pub(crate) known: HashMap<ModelId, Footprint>,
-    mean_service: Option<f64>,
+    /// How long loads and runs take.
+    pub(crate) learned: Learned,
+    patience: Patience,
+    started: Instant,
     last_id: u64,
 }
 
@@ -44,6 +48,9 @@ pub(crate) struct Running {
     model: ModelId,
     bytes: u64,
     since: Instant,
+    submitted: Instant,
+    effort: f64,
+    reason: Option<String>,
     progress: watch::Receiver<Option<Progress>>,
     stop: CancelToken,
 }
@@ -52,7 +59,18 @@ impl Running {
     pub(crate) fn new(entry: &Entry, bytes: u64) -> Self {
         let progress = entry.line.progress.subscribe();
         let (model, stop) = (entry.model.clone(), entry.line.stop.clone());
-        Self { id: entry.id, model, bytes, since: Instant::now(), progress, stop }
+        let reason = entry.reason.map(|reason| reason.to_string());
+        let Entry { id, submitted, effort, .. } = *entry;
+        Self { id, model, bytes, since: Instant::now(), submitted, effort, reason, progress, stop }
+    }
+
+    /// Seconds that it is expected to go on for, of `service` in all: what is done is taken from what it reports.
+    fn remaining(&self, service: f64) -> f64 {
+        let share = self.progress.borrow().and_then(|progress| {
+            let total = progress.total.filter(|total| *total > 0)?;
+            Some(1.0 - (progress.done as f64 / total as f64).min(1.0))
+        });
+        service * share.unwrap_or(1.0)
     }
 
     fn shown(&self) -> RunningRequest {
@@ -65,6 +83,7 @@ impl Running {
             done: progress.map_or(0, |progress| progress.done),
             total: progress.and_then(|progress| progress.total),
             unit: progress.map_or("", |progress| progress.unit),
+            reason: self.reason.clone(),
         }
     }
 }
@@ -74,11 +93,13 @@ impl Shared {
         let state = State {
             queue: Queue::new(config.queue_capacity),
             ledger: Ledger::new(config.limit()),
-            running: None,
+            running: Vec::new(),
             closing: None,
             counters: Counters::default(),
             known: HashMap::new(),
-            mean_service: None,
+            learned: Learned::default(),
+            patience: Patience::default(),
+            started: Instant::now(),
             last_id: 0,
         };
         Self { config, state: Mutex::new(state), wake: Condvar::new(), stopped: watch::Sender::new(false) }
@@ -110,9 +131,12 @@ impl Shared {
         }
         state.last_id += 1;
         let id = state.last_id;
+        state.note_arrival();
         state.queue.push(Entry {
             id,
             model: model.clone(),
+            effort: work.request().effort(),
+            reason: None,
             work,
             submitted: Instant::now(),
             started: None,
@@ -128,7 +152,8 @@ impl Shared {
     }
 
     fn busy(&self, state: &State) -> ScheduleError {
-        let retry_after = state.mean_service.map_or(UNMEASURED, Duration::from_secs_f64).max(RETRY_MIN);
+        let wait = state.seconds_left().or(state.learned.mean_service());
+        let retry_after = wait.map_or(UNMEASURED, Duration::from_secs_f64).max(RETRY_MIN);
         ScheduleError::Busy { device: self.config.name.clone(), waiting: state.queue.waiting(), retry_after }
     }
 
@@ -160,20 +185,17 @@ impl Shared {
             let given_back = state.queue.drain();
             state.counters.refused_closing += given_back.len() as u64;
             given_back.into_iter().for_each(|entry| entry.refuse(ScheduleError::ShuttingDown));
-            if let Some(running) = &state.running {
-                running.stop.cancel();
-            }
+            state.running.iter().for_each(|running| running.stop.cancel());
         }
         self.wake.notify_all();
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         let state = self.lock();
-        let active = state.ledger.active();
-        let resident = |resident: crate::policy::Resident| ResidentModel {
-            active: active == Some(&resident.model),
-            model: resident.model.0,
-            bytes: resident.bytes,
+        let resident = |held: Held| ResidentModel {
+            active: state.ledger.active().any(|active| *active == held.model),
+            model: held.model.0,
+            bytes: held.bytes,
         };
         let queued = |entry: &Entry| QueuedRequest {
             id: entry.id,
@@ -186,10 +208,11 @@ impl Shared {
             reserve_bytes: self.config.reserve_bytes,
             used_bytes: state.ledger.used(),
             residents: state.ledger.residents().into_iter().map(resident).collect(),
-            running: state.running.as_ref().map(Running::shown),
+            running: state.running.last().map(Running::shown),
+            standing: state.running.iter().rev().skip(1).map(Running::shown).collect(),
             queue: state.queue.iter().map(queued).collect(),
             queue_capacity: self.config.queue_capacity,
-            mean_service_seconds: state.mean_service,
+            mean_service_seconds: state.learned.mean_service(),
             closing: state.closing.is_some(),
             counters: state.counters,
         }
@@ -197,9 +220,75 @@ impl Shared {
 }
 
 impl State {
-    /// Notes how long a request had the device.
-    pub(crate) fn served(&mut self, seconds: f64) {
-        let mean = self.mean_service.unwrap_or(seconds);
-        self.mean_service = Some(mean + MEAN_WEIGHT * (seconds - mean));
+    /// What the policy says of what waits and what the device holds.
+    pub(crate) fn decision(&self) -> Decision {
+        let patience = self.patience.seconds(self.clock());
+        let queue: Vec<Waiting> =
+            self.queue.iter().filter_map(|entry| self.waiting(entry, patience)).collect();
+        policy::next(&View { queue: &queue, devices: &[self.device(patience)] })
+    }
+
+    /// A request as the policy sees it, once it is known what it needs.
+    fn waiting(&self, entry: &Entry, patience: f64) -> Option<Waiting> {
+        let needs = entry.needs?;
+        Some(Waiting {
+            id: entry.id,
+            model: entry.model.clone(),
+            needs,
+            service: self.learned.run_seconds(&entry.model, entry.effort),
+            after: 0.0,
+            load: self.learned.load_seconds(&entry.model, needs.weights),
+            waited: entry.submitted.elapsed().as_secs_f64(),
+            patience,
+            weight: 1.0,
+        })
+    }
+
+    fn device(&self, patience: f64) -> policy::Device {
+        let resident = |held: Held| policy::Resident {
+            reload: self.learned.load_seconds(&held.model, held.bytes),
+            model: held.model,
+            bytes: held.bytes,
+            last_used: held.last_used,
+            pinned: false,
+        };
+        policy::Device {
+            limit: self.ledger.limit(),
+            used: self.ledger.used(),
+            residents: self.ledger.residents().into_iter().map(resident).collect(),
+            runs: self.running.iter().map(|running| self.run(running, patience)).collect(),
+            loading: None,
+            loads_beside: false,
+        }
+    }
+
+    fn run(&self, running: &Running, patience: f64) -> policy::Run {
+        let service = self.learned.run_seconds(&running.model, running.effort);
+        policy::Run {
+            request: running.id,
+            model: running.model.clone(),
+            remaining: running.remaining(service),
+            service,
+            waited: running.submitted.elapsed().as_secs_f64(),
+            patience,
+            weight: 1.0,
+        }
+    }
+
+    fn clock(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// Seconds until the run at work is expected to end; none without one.
+    fn seconds_left(&self) -> Option<f64> {
+        let running = self.running.last()?;
+        Some(running.remaining(self.learned.run_seconds(&running.model, running.effort)))
+    }
+
+    /// Notes how much there is to do as another request comes.
+    fn note_arrival(&mut self) {
+        let waiting = self.queue.iter().map(|entry| self.learned.run_seconds(&entry.model, entry.effort));
+        let queued = waiting.sum::<f64>() + self.seconds_left().unwrap_or(0.0);
+        self.patience.arrival(self.clock(), queued);
     }
 }

@@ -110,6 +110,19 @@ impl Request {
         }
     }
 
+    /// What the time of the run grows with, in a unit of the capability's own.
+    pub(crate) fn effort(&self) -> f64 {
+        let pixels = |width: u32, height: u32| f64::from(width) * f64::from(height);
+        match self {
+            Self::Speak(request) => request.text.len() as f64 / f64::from(request.speed),
+            Self::Generate(request) => {
+                let runs = f64::from(request.steps) * f64::from(request.count);
+                pixels(request.width, request.height) * runs
+            }
+            Self::Upscale(request) => pixels(request.image.width, request.image.height),
+        }
+    }
+
     fn capability(&self) -> Capability {
         match self {
             Self::Speak(_) => Capability::Speak,

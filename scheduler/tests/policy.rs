@@ -4,44 +4,69 @@
 use proptest::prelude::*;
 use reelsmith_inference_core::{Footprint, ModelId};
 use reelsmith_scheduler::ledger::{Ledger, LedgerError};
-use reelsmith_scheduler::policy::{self, Action, Device, Reason, Resident, Waiting};
+use reelsmith_scheduler::policy::{
+    self, Action, Decision, Device, MOST_RUNS, Reason, Resident, Run, View, Waiting,
+};
 
 fn model(n: u8) -> ModelId {
     ModelId(format!("model-{n}"))
 }
 
+/// A request of model `n` that takes `service` seconds and has just come.
+fn asks(id: u64, n: u8, service: f64) -> Waiting {
+    let needs = Footprint { weights: 100, peak_activation: 50 };
+    let (model, patience) = (model(n), 1000.0);
+    Waiting { id, model, needs, service, after: 0.0, load: 1.0, waited: 0.0, patience, weight: 1.0 }
+}
+
+fn holds(n: u8, last_used: u64) -> Resident {
+    Resident { model: model(n), bytes: 100, last_used, reload: 1.0, pinned: false }
+}
+
+fn runs(request: u64, n: u8, remaining: f64) -> Run {
+    let (model, patience) = (model(n), 1000.0);
+    Run { request, model, remaining, service: remaining, waited: 0.0, patience, weight: 1.0 }
+}
+
+fn device(limit: u64, residents: Vec<Resident>) -> Device {
+    let used = residents.iter().map(|resident| resident.bytes).sum();
+    Device { limit, used, residents, runs: Vec::new(), loading: None, loads_beside: false }
+}
+
+fn next(queue: &[Waiting], devices: &[Device]) -> Decision {
+    policy::next(&View { queue, devices })
+}
+
 fn waiting() -> impl Strategy<Value = Vec<Waiting>> {
-    let one = (0u8..6, 0u64..700, 0u64..700);
+    let one = (0u8..6, 0u64..700, 0u64..700, 0.0f64..20.0, 0.0f64..3.0, 0.0f64..200.0, 0.1f64..4.0);
     proptest::collection::vec(one, 0..8).prop_map(|all| {
-        let number = |(id, (n, weights, peak_activation))| Waiting {
-            id: id as u64 + 1,
-            model: model(n),
+        let number = |(id, (n, weights, peak_activation, service, load, waited, weight))| Waiting {
             needs: Footprint { weights, peak_activation },
+            load,
+            waited,
+            weight,
+            patience: 100.0,
+            ..asks(id as u64 + 1, n, service)
         };
         all.into_iter().enumerate().map(number).collect()
     })
 }
 
-/// A device whose residents fit, perhaps with one of them at work.
-fn device() -> impl Strategy<Value = Device> {
+/// A device whose residents fit, perhaps with some of them at work.
+fn devices() -> impl Strategy<Value = Device> {
     let residents = proptest::sample::subsequence((0u8..6).collect::<Vec<_>>(), 0..6);
-    (
-        residents,
-        proptest::collection::vec((0u64..300, 0u64..100), 6),
-        0u64..400,
-        any::<Option<proptest::sample::Index>>(),
-    )
-        .prop_map(|(held, sizes, spare, active)| {
-            let resident = |n: &u8| Resident {
-                model: model(*n),
-                bytes: sizes[*n as usize].0,
-                last_used: sizes[*n as usize].1,
+    let sizes = proptest::collection::vec((0u64..300, 0u64..100, 0.0f64..3.0, any::<bool>()), 6);
+    (residents, sizes, 0u64..400, 0usize..=MOST_RUNS, 0.0f64..20.0, any::<bool>()).prop_map(
+        |(held, sizes, spare, active, remaining, loads_beside)| {
+            let resident = |n: &u8| {
+                let (bytes, last_used, reload, pinned) = sizes[*n as usize];
+                Resident { model: model(*n), bytes, last_used, reload, pinned: pinned && *n == 0 }
             };
-            let residents: Vec<Resident> = held.iter().map(resident).collect();
-            let active = active.filter(|_| !residents.is_empty()).map(|at| at.get(&residents).model.clone());
-            let used = residents.iter().map(|resident| resident.bytes).sum();
-            Device { limit: used + spare, used, residents, active }
-        })
+            let runs = held.iter().take(active).map(|n| runs(100 + u64::from(*n), *n, remaining)).collect();
+            let bare = device(0, held.iter().map(resident).collect());
+            Device { limit: bare.used + spare, runs, loads_beside, ..bare }
+        },
+    )
 }
 
 /// Carries a decision out on the view, as the device's thread would on the device.
@@ -51,73 +76,80 @@ fn carry_out(action: &Action, queue: &mut Vec<Waiting>, devices: &mut [Device]) 
         Action::Reject { request } => queue.retain(|waiting| waiting.id != *request),
         Action::Evict { device, model } => {
             let device = &mut devices[*device];
-            let at =
-                device.residents.iter().position(|resident| resident.model == *model).expect("it is loaded");
+            let at = device.residents.iter().position(|resident| resident.model == *model).unwrap();
             device.used -= device.residents.remove(at).bytes;
         }
         Action::Load { device, request } => {
             let waiting = queue.iter().find(|waiting| waiting.id == *request).unwrap();
             let (model, bytes) = (waiting.model.clone(), waiting.needs.weights);
-            devices[*device].used += bytes;
-            devices[*device].residents.push(Resident { model, bytes, last_used: 1000 });
+            let device = &mut devices[*device];
+            device.used += bytes;
+            device.residents.push(Resident { model, bytes, last_used: 1000, reload: 1.0, pinned: false });
         }
         Action::Run { device, request } => {
             let at = queue.iter().position(|waiting| waiting.id == *request).unwrap();
-            devices[*device].active = Some(queue.remove(at).model);
+            let Waiting { id, model, needs, service, .. } = queue.remove(at);
+            let device = &mut devices[*device];
+            let held = device.residents.iter().find(|resident| resident.model == model).unwrap().bytes;
+            device.used += needs.total().saturating_sub(held);
+            device.runs.push(Run { model, ..runs(id, 0, service) });
         }
     }
 }
 
+fn allowed(decision: &Decision, queue: &[Waiting], devices: &[Device]) -> Result<(), TestCaseError> {
+    let asked = |request: &u64| queue.iter().find(|waiting| waiting.id == *request).unwrap();
+    match &decision.action {
+        Action::Wait if queue.is_empty() => prop_assert_eq!(decision.reason, Reason::NothingWaits),
+        Action::Wait => {
+            prop_assert_eq!(decision.reason, Reason::DevicesBusy);
+            let free =
+                |device: &Device| device.runs.is_empty() && device.residents.iter().all(|held| !held.pinned);
+            let left = devices.iter().any(|device| {
+                free(device) && queue.iter().any(|waiting| waiting.needs.total() <= device.limit)
+            });
+            prop_assert!(!left, "an idle device was left idle");
+        }
+        Action::Reject { request } => {
+            let needed = asked(request).needs.total();
+            prop_assert!(devices.iter().all(|device| device.limit < needed));
+        }
+        Action::Evict { device, model } => {
+            let device = &devices[*device];
+            let held = device.residents.iter().find(|resident| resident.model == *model).unwrap();
+            prop_assert!(!held.pinned, "a pinned model was evicted");
+            prop_assert!(device.runs.iter().all(|run| run.model != *model), "an active model was evicted");
+        }
+        Action::Load { device, request } => {
+            let (device, waiting) = (&devices[*device], asked(request));
+            prop_assert!(device.residents.iter().all(|resident| resident.model != waiting.model));
+            prop_assert!(device.used + waiting.needs.weights <= device.limit);
+            prop_assert!(device.loads_beside || device.runs.is_empty());
+        }
+        Action::Run { device, request } => {
+            let (device, waiting) = (&devices[*device], asked(request));
+            prop_assert!(device.runs.len() < MOST_RUNS);
+            prop_assert!(device.runs.iter().all(|run| run.model != waiting.model), "it is amid a run");
+            let held =
+                device.residents.iter().find(|resident| resident.model == waiting.model).unwrap().bytes;
+            prop_assert!(device.used + waiting.needs.total().saturating_sub(held) <= device.limit);
+        }
+    }
+    Ok(())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
 
     #[test]
-    fn decisions_are_possible_and_come_to_an_end(mut queue in waiting(), mut devices in proptest::collection::vec(device(), 1..4)) {
+    fn decisions_are_possible_and_come_to_an_end(mut queue in waiting(), mut devices in proptest::collection::vec(devices(), 1..4)) {
         let effects = 1 + queue.len() * (2 + devices.iter().map(|device| device.residents.len() + 8).sum::<usize>());
         for _ in 0..effects {
-            let decision = policy::next(&queue, &devices);
-            prop_assert_eq!(&decision, &policy::next(&queue, &devices), "the same question, the same answer");
-            match &decision.action {
-                Action::Wait => {
-                    let Some(first) = queue.first() else {
-                        prop_assert_eq!(decision.reason, Reason::NothingWaits);
-                        return Ok(());
-                    };
-                    prop_assert_eq!(decision.reason, Reason::DevicesBusy);
-                    let idle = devices.iter().any(|device| device.active.is_none() && first.needs.total() <= device.limit);
-                    prop_assert!(!idle, "an idle device was left idle");
-                    return Ok(());
-                }
-                Action::Reject { request } => {
-                    let needed = queue.iter().find(|waiting| waiting.id == *request).unwrap().needs.total();
-                    prop_assert!(devices.iter().all(|device| device.limit < needed));
-                }
-                Action::Evict { device, model } => {
-                    let device = &devices[*device];
-                    let first = &queue[0].model;
-                    prop_assert!(device.active.is_none(), "a busy device was touched");
-                    prop_assert!(model != first, "the model that is wanted was evicted");
-                    let others = device.residents.iter().filter(|resident| resident.model != *first);
-                    let oldest = others.map(|resident| resident.last_used).min().unwrap();
-                    prop_assert!(device.residents.iter().any(|r| r.model == *model && r.last_used == oldest));
-                    let held = device.residents.iter().find(|resident| resident.model == *first).map_or(0, |r| r.bytes);
-                    let missing = queue[0].needs.total().saturating_sub(held);
-                    prop_assert!(missing > device.limit - device.used, "there was room");
-                }
-                Action::Load { device, request } => {
-                    prop_assert_eq!(*request, queue[0].id, "first come, first served");
-                    let (device, first) = (&devices[*device], &queue[0]);
-                    prop_assert!(device.active.is_none());
-                    prop_assert!(device.residents.iter().all(|resident| resident.model != first.model));
-                    prop_assert!(first.needs.total() <= device.limit - device.used);
-                }
-                Action::Run { device, request } => {
-                    prop_assert_eq!(*request, queue[0].id, "first come, first served");
-                    let device = &devices[*device];
-                    prop_assert!(device.active.is_none());
-                    let held = device.residents.iter().find(|resident| resident.model == queue[0].model).expect("loaded").bytes;
-                    prop_assert!(device.used + queue[0].needs.total().saturating_sub(held) <= device.limit);
-                }
+            let decision = next(&queue, &devices);
+            prop_assert_eq!(&decision, &next(&queue, &devices), "the same question, the same answer");
+            allowed(&decision, &queue, &devices)?;
+            if decision.action == Action::Wait {
+                return Ok(());
             }
             carry_out(&decision.action, &mut queue, &mut devices);
         }
@@ -125,10 +157,27 @@ proptest! {
     }
 
     #[test]
+    fn who_has_waited_beyond_all_patience_goes_first(mut queue in waiting(), late in 0usize..8, held in 0u8..6) {
+        prop_assume!(!queue.is_empty());
+        let late = late % queue.len();
+        for (at, waiting) in queue.iter_mut().enumerate() {
+            waiting.waited = if at == late { 150.0 } else { waiting.waited.min(99.0) };
+            waiting.needs = Footprint { weights: 100, peak_activation: 50 };
+        }
+        let device = device(300, vec![holds(held, 1)]);
+        let decision = next(&queue, std::slice::from_ref(&device));
+        let request = match decision.action {
+            Action::Run { request, .. } | Action::Load { request, .. } => Some(request),
+            _ => None,
+        };
+        prop_assert_eq!(request, Some(queue[late].id), "{:?}", decision);
+    }
+
+    #[test]
     fn the_ledger_never_exceeds_its_limit(limit in 0u64..1000, entries in proptest::collection::vec((0u8..5, 0u8..4, 0u64..600), 0..200)) {
         let mut ledger = Ledger::new(limit);
         for (what, n, bytes) in entries {
-            let before = (ledger.used(), ledger.free(), ledger.active().cloned());
+            let before = (ledger.used(), ledger.free(), ledger.active().last().cloned());
             let answer = match what {
                 0 => ledger.load(&model(n), bytes),
                 1 => ledger.run(&model(n), bytes),
@@ -141,7 +190,7 @@ proptest! {
             match answer {
                 Ok(()) => {}
                 Err(error) => {
-                    prop_assert_eq!((ledger.used(), ledger.free(), ledger.active().cloned()), before.clone(), "a refusal changed something");
+                    prop_assert_eq!((ledger.used(), ledger.free(), ledger.active().last().cloned()), before.clone(), "a refusal changed something");
                     if let LedgerError::Overdraft { asked, free } = error {
                         prop_assert!(asked > free && free == before.1);
                     }
@@ -159,13 +208,68 @@ proptest! {
 
 #[test]
 fn a_device_that_holds_the_model_is_preferred_to_one_with_more_room() {
-    let resident = Resident { model: model(1), bytes: 100, last_used: 1 };
-    let holder = Device { limit: 200, used: 100, residents: vec![resident], active: None };
-    let empty = Device { limit: 1000, used: 0, residents: vec![], active: None };
-    let queue = [Waiting { id: 7, model: model(1), needs: Footprint { weights: 100, peak_activation: 50 } }];
-    let decision = policy::next(&queue, &[empty.clone(), holder.clone()]);
+    let (holder, empty) = (device(200, vec![holds(1, 1)]), device(1000, vec![]));
+    let queue = [asks(7, 1, 5.0)];
+    let decision = next(&queue, &[empty.clone(), holder.clone()]);
     assert_eq!(decision.action, Action::Run { device: 1, request: 7 });
-    let busy = Device { active: Some(model(1)), ..holder };
-    let decision = policy::next(&queue, &[empty, busy]);
-    assert_eq!(decision.action, Action::Load { device: 0, request: 7 });
+    let busy = Device { runs: vec![runs(6, 1, 9.0)], ..holder };
+    assert_eq!(next(&queue, &[empty, busy]).action, Action::Load { device: 0, request: 7 });
+}
+
+#[test]
+fn the_shortest_goes_first_and_those_of_one_model_share_its_load() {
+    let holder = device(200, vec![holds(1, 1)]);
+    let short = next(&[asks(1, 1, 5.0), asks(2, 1, 0.5)], std::slice::from_ref(&holder));
+    assert_eq!(short.action, Action::Run { device: 0, request: 2 });
+    let alone = next(&[asks(1, 1, 1.0), asks(2, 2, 0.5)], std::slice::from_ref(&holder));
+    assert_eq!(
+        alone.action,
+        Action::Run { device: 0, request: 1 },
+        "half a second is not worth a swap of one"
+    );
+    let together = [asks(1, 1, 1.0), asks(2, 2, 0.5), asks(3, 2, 0.5), asks(4, 2, 0.5)];
+    let shared = next(&together, &[holder]);
+    assert_eq!(shared.action, Action::Evict { device: 0, model: model(1) }, "three of them are");
+}
+
+#[test]
+fn a_long_run_is_interrupted_for_what_is_much_shorter_and_only_for_that() {
+    let busy =
+        Device { runs: vec![runs(9, 1, 10.0)], used: 250, ..device(400, vec![holds(1, 1), holds(2, 2)]) };
+    let decision = next(&[asks(1, 2, 0.5)], std::slice::from_ref(&busy));
+    assert_eq!(decision.action, Action::Run { device: 0, request: 1 });
+    assert!(matches!(decision.reason, Reason::MoreUrgent { .. }), "{}", decision.reason);
+    assert_eq!(next(&[asks(1, 2, 9.0)], std::slice::from_ref(&busy)).action, Action::Wait);
+    let own = next(&[asks(1, 1, 0.5)], std::slice::from_ref(&busy));
+    assert_eq!(own.action, Action::Wait, "a model amid a run cannot run another");
+    let full = Device { limit: 290, ..busy };
+    assert_eq!(next(&[asks(1, 2, 0.5)], &[full]).action, Action::Wait, "there is no room beside it");
+}
+
+#[test]
+fn what_is_next_is_loaded_beside_a_run_in_the_place_of_what_nobody_wants() {
+    let busy = Device {
+        runs: vec![runs(9, 1, 10.0)],
+        used: 250,
+        loads_beside: true,
+        ..device(250, vec![holds(1, 1), holds(2, 2)])
+    };
+    let decision = next(&[asks(1, 3, 20.0)], std::slice::from_ref(&busy));
+    assert_eq!(decision.action, Action::Evict { device: 0, model: model(2) });
+    let wanted = next(&[asks(1, 3, 20.0), asks(2, 2, 30.0)], std::slice::from_ref(&busy));
+    assert_eq!(wanted.action, Action::Wait, "somebody wants it");
+    let alone = Device { loads_beside: false, ..busy };
+    assert_eq!(
+        next(&[asks(1, 3, 20.0)], &[alone]).action,
+        Action::Wait,
+        "this device does one thing at once"
+    );
+}
+
+#[test]
+fn the_model_whose_return_costs_least_goes_and_a_pinned_one_stays() {
+    let queue = [asks(1, 3, 0.1), asks(2, 1, 50.0)];
+    let full = device(300, vec![holds(1, 1), holds(2, 2), Resident { pinned: true, ..holds(4, 0) }]);
+    let decision = next(&queue, &[full]);
+    assert_eq!(decision.action, Action::Evict { device: 0, model: model(2) }, "{}", decision.reason);
 }

@@ -41,7 +41,8 @@ pub(crate) struct Model {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) held: BTreeMap<String, u64>,
-    pub(crate) active: Option<String>,
+    /// Models that run and the peak of each, the one at work last.
+    pub(crate) active: Vec<(String, u64)>,
     pub(crate) most: u64,
     /// Ids in the order in which they began to run.
     pub(crate) begun: Vec<u64>,
@@ -103,9 +104,10 @@ impl Inside {
         let _ = self.gate.lock().unwrap().recv_timeout(Duration::from_secs(20));
     }
 
-    fn weigh(&self, peak: u64) {
+    fn weigh(&self) {
         self.see(|seen| {
-            let held = seen.held.values().sum::<u64>() + peak;
+            let peaks: u64 = seen.active.iter().map(|(_, peak)| *peak).sum();
+            let held = seen.held.values().sum::<u64>() + peaks;
             seen.most = seen.most.max(held);
             if held > self.limit {
                 seen.wrong.push(format!("{held} bytes are held, the limit is {}", self.limit));
@@ -166,7 +168,7 @@ impl Engine for Fake {
         self.inside.end(planned.load, "loading")?;
         self.inside.see(|seen| seen.failed_loads -= 1);
         if planned.exact.is_none() {
-            self.inside.weigh(0);
+            self.inside.weigh();
         }
         Ok(match planned.able {
             Able::Speak => Resident::Speak(Box::new(resident)),
@@ -187,7 +189,7 @@ impl Drop for FakeModel {
         self.inside.see(|seen| {
             seen.held.remove(&self.model);
             seen.unloaded.push(self.model.clone());
-            if seen.active.as_ref() == Some(&self.model) {
+            if seen.active.iter().any(|(model, _)| *model == self.model) {
                 seen.wrong.push(format!("{} was unloaded while it ran", self.model));
             }
         });
@@ -206,11 +208,12 @@ impl FakeModel {
         let plan = Plan::of(text);
         self.inside.see(|seen| {
             seen.begun.push(plan.id);
-            if let Some(other) = seen.active.replace(self.model.clone()) {
-                seen.wrong.push(format!("{} began while {other} ran", self.model));
+            if seen.active.iter().any(|(model, _)| *model == self.model) {
+                seen.wrong.push(format!("{} began while it ran", self.model));
             }
+            seen.active.push((self.model.clone(), plan.peak));
         });
-        self.inside.weigh(plan.peak);
+        self.inside.weigh();
         let _idle = Idle(&self.inside);
         for done in 1..=plan.steps {
             if plan.gated {
@@ -279,7 +282,7 @@ struct Idle<'a>(&'a Inside);
 
 impl Drop for Idle<'_> {
     fn drop(&mut self) {
-        self.0.see(|seen| seen.active = None);
+        self.0.see(|seen| seen.active.pop());
     }
 }
 

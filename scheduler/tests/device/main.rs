@@ -10,3 +10,4 @@ mod plan;
 mod random;
 mod requests;
 mod shutdown;
+mod yielding;

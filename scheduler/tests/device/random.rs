@@ -2,6 +2,7 @@
 
 use crate::fake::{Answer, Desk, Model, ask, start};
 use crate::plan::{End, Plan};
+use reelsmith_scheduler::policy::MOST_RUNS;
 use reelsmith_scheduler::{CancelToken, ScheduleError, Scheduler, Shutdown, Snapshot};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -99,12 +100,13 @@ fn check(now: &Snapshot) {
     let held: u64 = now.residents.iter().map(|resident| resident.bytes).sum();
     assert!(held <= now.used_bytes);
     let active = now.residents.iter().filter(|resident| resident.active).count();
-    assert!(active <= 1 && (active == 1) == now.running.is_some());
+    let begun = now.standing.len() + usize::from(now.running.is_some());
+    assert!(active == begun && begun <= MOST_RUNS);
     // The request whose model was just loaded stands in front for a moment.
     assert!(now.queue.len() <= CAPACITY + 1, "{} wait", now.queue.len());
     assert!(now.queue.iter().skip(1).map(|queued| queued.id).is_sorted());
     let settled = settled(now);
-    let underway = now.queue.len() as u64 + u64::from(now.running.is_some());
+    let underway = (now.queue.len() + begun) as u64;
     let missing = now.counters.submitted - settled - underway;
     assert!(missing <= 1, "{missing} requests are nowhere: {now:?}");
 }

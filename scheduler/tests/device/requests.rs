@@ -12,7 +12,7 @@ fn gated(id: u64, steps: u64) -> Plan {
 }
 
 #[tokio::test]
-async fn requests_are_served_in_order_and_get_their_own_answer() {
+async fn requests_of_a_loaded_model_go_together_and_get_their_own_answer() {
     let (scheduler, desk) = start(1000, 10, &[("a", small()), ("b", small())]);
     let open = CancelToken::new();
     let first = ask(&scheduler, "a", gated(1, 1), &open);
@@ -31,7 +31,7 @@ async fn requests_are_served_in_order_and_get_their_own_answer() {
     for (id, answer) in (2..).zip(rest) {
         assert_eq!(answer.await.unwrap().unwrap().sample_rate, id);
     }
-    assert_eq!(desk.seen(|seen| seen.begun.clone()), [1, 2, 3, 4, 5]);
+    assert_eq!(desk.seen(|seen| seen.begun.clone()), [1, 2, 4, 3, 5]);
     let counters = scheduler.snapshot().counters;
     assert_eq!((counters.submitted, counters.completed, counters.loads), (5, 5, 2));
     desk.nothing_went_wrong();
@@ -179,7 +179,8 @@ async fn a_full_queue_says_when_to_come_back() {
     until(&scheduler, "two wait again", |now| now.queue.len() == 2).await;
     let mean = Duration::from_secs_f64(scheduler.snapshot().mean_service_seconds.unwrap());
     assert!(mean >= Duration::from_millis(300), "{mean:?}");
-    assert_eq!(busy().await, (2, mean));
+    let (waiting, after) = busy().await;
+    assert!(waiting == 2 && (mean * 9 / 10..mean * 11 / 10).contains(&after), "{after:?} of {mean:?}");
     for _ in 0..2 {
         desk.pass();
         desk.arrived();
