@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Entries that the tests need beside what a Short needs: the recogniser that reads speech back, the
-/// vocabulary of prompts, and the upscalers.
-const TEST_FAMILIES: [&str; 3] = ["whisper-base", "clip-vocabulary", "realesrgan"];
+/// vocabulary of prompts, the upscalers, and the reader of texts.
+const TEST_FAMILIES: [&str; 4] = ["whisper-base", "clip-vocabulary", "realesrgan", "all-minilm-l6-v2"];
 
 /// The catalogue, the store, and the chosen voice model.
 #[derive(Debug, Clone)]

@@ -15,7 +15,7 @@ mod pooling;
 mod reader;
 pub mod wordpiece;
 
-pub use config::{BertConfig, Pooling};
+pub use config::{BertConfig, Pooling, recognise};
 pub use graph::{Head, IDS, MASK, SCORES, STATES, TYPES, bert};
 pub use memory::footprint;
 

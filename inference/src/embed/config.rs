@@ -1,6 +1,7 @@
 //! What a folder says of its model: transformers' `config.json` and the files that sentence-transformers adds.
 
 use super::files::{corrupt, optional, required};
+use super::graph::Head;
 use reelsmith_inference_core::Result;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -97,6 +98,25 @@ impl BertConfig {
             false => Err("`hidden_size` is no multiple of `num_attention_heads`".into()),
         }
     }
+}
+
+#[derive(Deserialize)]
+struct Architecture {
+    model_type: Option<String>,
+    #[serde(default)]
+    architectures: Vec<String>,
+}
+
+/// What the folder at `model` reads texts for; `None` if it is no folder of transformers'.
+///
+/// # Errors
+/// `ModelCorrupt` if its `config.json` is damaged.
+pub fn recognise(model: &Path) -> Result<Option<Head>> {
+    let found: Option<Architecture> = optional(model, CONFIG)?;
+    let found = found.filter(|found| found.model_type.is_some() || !found.architectures.is_empty());
+    let is_classifier =
+        |found: &Architecture| found.architectures.iter().any(|name| name.ends_with("ForSequenceClassification"));
+    Ok(found.map(|found| if is_classifier(&found) { Head::Classifier } else { Head::States }))
 }
 
 /// How the states of a text's tokens become one vector.

@@ -66,9 +66,9 @@ impl Reader {
         Ok(Self { config, most_tokens, tokenizer, network, head, costs })
     }
 
-    /// The tokens of a text without marks, as many as could be read of it.
+    /// All tokens of a text without marks: how many there are decides what of a pair is cut.
     pub(super) fn words(&self, text: &str) -> Words {
-        self.tokenizer.words(text, self.most_tokens)
+        self.tokenizer.words(text, usize::MAX - 1)
     }
 
     /// A text between its marks.
@@ -174,11 +174,12 @@ impl Batch {
     }
 }
 
-/// Two texts with marks around and between, `most` tokens in all: where they are too long together, the ends of either
-/// are left out.
+/// All of a text and what fits of another with marks around and between, `most` tokens in all: where they are too long
+/// together, the end of the first is left out too.
 pub(super) fn pair(tokenizer: &WordPiece, most: usize, first: &Words, text: &str) -> Sequence {
     let marks = tokenizer.marks();
-    let second = tokenizer.words(text, most);
+    // As many as tell which of the two is longer.
+    let second = tokenizer.words(text, most.max(first.ids.len()));
     let [a, b] = shares([first.ids.len(), second.ids.len()], most - 3);
     let is_cut = first.is_cut || second.is_cut || a < first.ids.len() || b < second.ids.len();
     let mut ids = vec![marks.begin];
