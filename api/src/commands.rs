@@ -2,9 +2,11 @@
 
 mod bench;
 mod doctor;
+mod embed;
 mod lists;
 mod make;
 mod models;
+mod output;
 mod pictures;
 mod serve;
 mod slug;
@@ -86,6 +88,7 @@ async fn dispatch(command: Command, config: Config, reporter: &mut Reporter) -> 
         Command::Make(Make::Hero(args)) => pictures::hero::run(&mut context, &args).await,
         Command::Make(Make::Thumbnail(args)) => pictures::thumbnail::run(&mut context, &args).await,
         Command::Upscale(args) => pictures::upscale::run(&mut context, &args).await,
+        Command::Embed(args) => embed::run(&mut context, &args).await,
         Command::Bench(Bench::Images(args)) => bench::images(&mut context, &args).await,
         Command::Serve(_) => serve::serve(&mut context).await,
         Command::Models(command) => models::run(&mut context, command).await,

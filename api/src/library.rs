@@ -89,7 +89,13 @@ impl Library {
         ids
     }
 
-    /// What pictures need: their models' own entries, and what a person's own checkpoint takes of the catalogue.
+    /// What models of the catalogue need.
+    pub fn for_entries(&self, entries: &[ModelId]) -> Vec<ModelId> {
+        let ids: Vec<ModelId> = entries.iter().chain([&self.runtime]).cloned().collect();
+        self.closure(&ids)
+    }
+
+    /// The same, and what a person's own checkpoint takes of the catalogue.
     pub fn for_pictures(&self, entries: &[ModelId]) -> Vec<ModelId> {
         let own = OWN_REQUIRES.map(ModelId::from);
         let ids: Vec<ModelId> = entries.iter().chain(&own).chain([&self.runtime]).cloned().collect();

@@ -9,6 +9,7 @@ mod captions;
 mod contender;
 mod cpu;
 mod decision;
+mod embed;
 mod job;
 mod networks;
 mod results;
@@ -49,6 +50,11 @@ enum Command {
     /// What `networks` runs as our contender.
     #[command(hide = true)]
     NetworksOurs(networks::OursArgs),
+    /// Speed of sentence embeddings, against sentence-transformers and ONNX Runtime.
+    Embed(embed::Args),
+    /// What `embed` runs as our contender.
+    #[command(hide = true)]
+    EmbedOurs(embed::OursArgs),
     /// Cost of the store's calls as its rows grow.
     Store(store::Args),
     /// Time of a scheduling decision as the queue grows.
@@ -73,6 +79,8 @@ fn main() -> anyhow::Result<()> {
         Command::Job(args) => job::run(&args),
         Command::Networks(args) => networks::run(&args),
         Command::NetworksOurs(args) => networks::run_ours(&args),
+        Command::Embed(args) => embed::run(&args),
+        Command::EmbedOurs(args) => embed::run_ours(&args),
         Command::Store(args) => store::run(&args),
         Command::Decision(args) => decision::run(&args),
     }

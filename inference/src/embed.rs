@@ -114,8 +114,7 @@ impl Rerank for Reranker {
         check("documents", &request.documents, request.query.len())?;
         let query = self.reader.words(&request.query);
         let documents = request.documents.iter();
-        let sequences: Vec<Sequence> =
-            documents.map(|document| self.reader.pair(&query, document)).collect();
+        let sequences: Vec<Sequence> = documents.map(|document| self.reader.pair(&query, document)).collect();
         let mut scores = vec![0.0; sequences.len()];
         let labels = self.labels;
         self.reader.read(&sequences, "documents", control, &mut |index, logits, _| {

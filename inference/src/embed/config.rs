@@ -114,8 +114,9 @@ struct Architecture {
 pub fn recognise(model: &Path) -> Result<Option<Head>> {
     let found: Option<Architecture> = optional(model, CONFIG)?;
     let found = found.filter(|found| found.model_type.is_some() || !found.architectures.is_empty());
-    let is_classifier =
-        |found: &Architecture| found.architectures.iter().any(|name| name.ends_with("ForSequenceClassification"));
+    let is_classifier = |found: &Architecture| {
+        found.architectures.iter().any(|name| name.ends_with("ForSequenceClassification"))
+    };
     Ok(found.map(|found| if is_classifier(&found) { Head::Classifier } else { Head::States }))
 }
 

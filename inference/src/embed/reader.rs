@@ -5,7 +5,7 @@ use super::config::{BertConfig, CONFIG};
 use super::files::corrupt;
 use super::graph::{Head, IDS, MASK, SCORES, STATES, TYPES, bert};
 use super::memory::Costs;
-use super::wordpiece::{Words, WordPiece};
+use super::wordpiece::{WordPiece, Words};
 use crate::network::{Feed, Network, Processor};
 use reelsmith_graph::{Target, Weights};
 use reelsmith_inference_core::{Control, Footprint, InferenceError, Progress, Result, Verdict};

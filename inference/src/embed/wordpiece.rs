@@ -112,7 +112,10 @@ impl WordPiece {
             token.single_word || token.lstrip || token.rstrip || token.normalized || token.content.is_empty()
         };
         if let Some(token) = added_tokens.iter().find(odd) {
-            return Err(format!("the added token {:?} is matched in a way that is not supported", token.content));
+            return Err(format!(
+                "the added token {:?} is matched in a way that is not supported",
+                token.content
+            ));
         }
         let number = |token: &str| {
             let found = model.vocab.get(token).copied();
@@ -161,7 +164,8 @@ impl WordPiece {
     /// What stands before the first special token, that token, and what stands after it.
     fn next_special<'a>(&self, text: &'a str) -> (&'a str, Option<u32>, &'a str) {
         // A special token begins with a bracket in every published vocabulary, but need not.
-        let places = self.special.iter().filter_map(|(token, id)| Some((text.find(token.as_str())?, token, id)));
+        let places =
+            self.special.iter().filter_map(|(token, id)| Some((text.find(token.as_str())?, token, id)));
         let first = places.min_by_key(|(at, token, _)| (*at, std::cmp::Reverse(token.len())));
         match first {
             None => (text, None, ""),

@@ -69,10 +69,13 @@ fn tensors_that_do_not_fit_are_refused_by_name() {
 fn names_of_older_conversions_are_known() {
     let case = &cases("reranked")[0];
     let old = folder(case, |_, tensors| {
-        let names: Vec<String> = tensors.names().filter(|name| name.contains("LayerNorm")).map(str::to_owned).collect();
+        let names: Vec<String> =
+            tensors.names().filter(|name| name.contains("LayerNorm")).map(str::to_owned).collect();
         for name in names {
             let tensor = tensors.take(&name);
-            let old = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
+            let old = name
+                .replace("LayerNorm.weight", "LayerNorm.gamma")
+                .replace("LayerNorm.bias", "LayerNorm.beta");
             tensors.put(&old, tensor);
         }
     });
@@ -90,13 +93,21 @@ fn what_sentence_transformers_would_do_and_this_does_not_is_refused() {
         folder
     };
     let dense = json!([{ "type": "sentence_transformers.models.Dense" }]);
-    refused(with("modules.json", dense).path(), ErrorKind::ModelCorrupt, "models.Dense, which is not supported");
+    refused(
+        with("modules.json", dense).path(),
+        ErrorKind::ModelCorrupt,
+        "models.Dense, which is not supported",
+    );
     let max = json!({ "pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": false });
     refused(with("1_Pooling/config.json", max).path(), ErrorKind::ModelCorrupt, "pooling by max_tokens");
     for known in [json!({ "pooling_mode": "cls" }), json!({ "pooling_mode_cls_token": true })] {
         open(with("1_Pooling/config.json", known).path()).map(drop).expect("it loads");
     }
-    refused(with("sentence_bert_config.json", json!("x")).path(), ErrorKind::ModelCorrupt, "sentence_bert_config");
+    refused(
+        with("sentence_bert_config.json", json!("x")).path(),
+        ErrorKind::ModelCorrupt,
+        "sentence_bert_config",
+    );
 }
 
 #[test]

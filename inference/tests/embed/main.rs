@@ -6,6 +6,7 @@
 mod support;
 
 mod damaged;
+mod footprint;
 mod networks;
 mod requests;
 mod reranked;

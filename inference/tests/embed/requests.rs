@@ -47,7 +47,8 @@ fn no_texts_and_too_many_are_refused() {
 
 #[test]
 fn the_order_of_the_texts_changes_nothing() {
-    let texts: Vec<String> = (1..60).map(|n| "word and other words ".repeat(n % 17 + 1) + &n.to_string()).collect();
+    let texts: Vec<String> =
+        (1..60).map(|n| "word and other words ".repeat(n % 17 + 1) + &n.to_string()).collect();
     let forward: Vec<&str> = texts.iter().map(String::as_str).collect();
     let backward: Vec<&str> = forward.iter().rev().copied().collect();
     let (first, second) = (embed(&forward), embed(&backward));

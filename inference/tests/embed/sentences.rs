@@ -23,7 +23,8 @@ fn the_published_model_gives_the_directions_of_sentence_transformers() {
 
 #[test]
 fn like_is_nearer_than_unlike() {
-    let texts = ["A cat sleeps on the sofa.", "A kitten naps on the couch.", "Interest rates rose by half a point."];
+    let texts =
+        ["A cat sleeps on the sofa.", "A kitten naps on the couch.", "Interest rates rose by half a point."];
     let request = EmbedRequest { texts: texts.map(str::to_owned).to_vec() };
     let made = embedder().embed(&request, &NoControl).expect("it reads");
     let near = cosine(&made[0].vector, &made[1].vector);
