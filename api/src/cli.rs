@@ -2,6 +2,7 @@
 
 pub mod embed;
 pub mod images;
+pub mod speech;
 pub mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -52,6 +53,10 @@ pub enum Command {
     Upscale(images::Upscale),
     /// Turn texts into vectors of meaning
     Embed(embed::Embed),
+    /// Say a text
+    Speak(speech::Speak),
+    /// Say a script of several speakers
+    Dialogue(speech::Dialogue),
     /// Measure models on this machine
     #[command(subcommand)]
     Bench(Bench),

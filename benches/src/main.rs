@@ -39,6 +39,8 @@ enum Command {
     /// What `voice` runs as our contender.
     #[command(hide = true)]
     VoiceOurs(voice::OursArgs),
+    /// Processor time until a long text is heard.
+    First(voice::first::Args),
     /// Word error rate of the voice, read back by Whisper.
     Words(voice::words::Args),
     /// Error of the word times, against independent aligners.
@@ -74,6 +76,7 @@ fn main() -> anyhow::Result<()> {
         Command::AssemblyOurs(args) => assembly::run_ours(&args),
         Command::Voice(args) => voice::run(&args),
         Command::VoiceOurs(args) => voice::run_ours(&args),
+        Command::First(args) => voice::first::run(&args),
         Command::Words(args) => voice::words::run(&args),
         Command::Captions(args) => captions::run(&args),
         Command::Job(args) => job::run(&args),

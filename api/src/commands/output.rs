@@ -54,6 +54,14 @@ impl Output {
         self.is_over
     }
 
+    /// The file that somebody else may write in our place; none for standard output.
+    pub(super) fn temporary(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Standard(_) => None,
+            Place::File(out) => Some(&out.temporary),
+        }
+    }
+
     /// Writes bytes, and has them go out at once where they are read as they come.
     ///
     /// # Errors
