@@ -1,6 +1,8 @@
 //! The command line: what can be typed, and nothing about what it does.
 
+pub mod embed;
 pub mod images;
+pub mod speech;
 pub mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -49,6 +51,12 @@ pub enum Command {
     Make(Make),
     /// Enlarge a picture
     Upscale(images::Upscale),
+    /// Turn texts into vectors of meaning
+    Embed(embed::Embed),
+    /// Say a text
+    Speak(speech::Speak),
+    /// Say a script of several speakers
+    Dialogue(speech::Dialogue),
     /// Measure models on this machine
     #[command(subcommand)]
     Bench(Bench),

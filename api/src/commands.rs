@@ -2,12 +2,15 @@
 
 mod bench;
 mod doctor;
+mod embed;
 mod lists;
 mod make;
 mod models;
+mod output;
 mod pictures;
 mod serve;
 mod slug;
+mod speech;
 mod summary;
 
 use crate::cli::{Bench, Cli, Command, Global, Make};
@@ -86,6 +89,9 @@ async fn dispatch(command: Command, config: Config, reporter: &mut Reporter) -> 
         Command::Make(Make::Hero(args)) => pictures::hero::run(&mut context, &args).await,
         Command::Make(Make::Thumbnail(args)) => pictures::thumbnail::run(&mut context, &args).await,
         Command::Upscale(args) => pictures::upscale::run(&mut context, &args).await,
+        Command::Embed(args) => embed::run(&mut context, &args).await,
+        Command::Speak(args) => speech::speak(&mut context, &args).await,
+        Command::Dialogue(args) => speech::dialogue(&mut context, &args).await,
         Command::Bench(Bench::Images(args)) => bench::images(&mut context, &args).await,
         Command::Serve(_) => serve::serve(&mut context).await,
         Command::Models(command) => models::run(&mut context, command).await,

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Entries that the tests need beside what a Short needs: the recogniser that reads speech back, the
-/// vocabulary of prompts, and the upscalers.
-const TEST_FAMILIES: [&str; 3] = ["whisper-base", "clip-vocabulary", "realesrgan"];
+/// vocabulary of prompts, the upscalers, and the reader of texts.
+const TEST_FAMILIES: [&str; 4] = ["whisper-base", "clip-vocabulary", "realesrgan", "all-minilm-l6-v2"];
 
 /// The catalogue, the store, and the chosen voice model.
 #[derive(Debug, Clone)]
@@ -89,7 +89,13 @@ impl Library {
         ids
     }
 
-    /// What pictures need: their models' own entries, and what a person's own checkpoint takes of the catalogue.
+    /// What models of the catalogue need.
+    pub fn for_entries(&self, entries: &[ModelId]) -> Vec<ModelId> {
+        let ids: Vec<ModelId> = entries.iter().chain([&self.runtime]).cloned().collect();
+        self.closure(&ids)
+    }
+
+    /// The same, and what a person's own checkpoint takes of the catalogue.
     pub fn for_pictures(&self, entries: &[ModelId]) -> Vec<ModelId> {
         let own = OWN_REQUIRES.map(ModelId::from);
         let ids: Vec<ModelId> = entries.iter().chain(&own).chain([&self.runtime]).cloned().collect();

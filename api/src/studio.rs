@@ -1,4 +1,4 @@
-//! A device for pictures asked for at the command line: no jobs, no data directory of its own.
+//! A device for what is asked for at the command line: no jobs, no data directory of its own.
 
 use crate::config::Config;
 use crate::exit::{Failure, Outcome, blocking};
@@ -75,7 +75,10 @@ pub async fn ready(
     cancel: &CancellationToken,
 ) -> Outcome {
     let entries: Vec<ModelId> = models.iter().filter_map(|model| model.entry().cloned()).collect();
-    let needed = library.for_pictures(&entries);
+    let needed = match entries.len() == models.len() {
+        true => library.for_entries(&entries),
+        false => library.for_pictures(&entries),
+    };
     provide(library, &needed, teller, cancel).await?;
     let here = library.clone();
     let ready = blocking(move || {

@@ -124,6 +124,7 @@ pub fn choice(library: &Library, wanted: Capability) -> String {
     let mut there: Vec<&str> = library.catalogue().able(wanted).map(|model| model.id.0.as_str()).collect();
     there.push(match wanted {
         Capability::TextToImage => "the path of an SDXL checkpoint (.safetensors, or a diffusers folder)",
+        Capability::Embed | Capability::Rerank => "the path of a folder of transformers' with a BERT",
         _ => "the path of a .safetensors file",
     });
     format!("name {}", there.join(", or "))
@@ -140,9 +141,9 @@ fn own(name: &str, flag: &str) -> Outcome<PathBuf> {
     }
     match std::fs::metadata(&path) {
         Err(error) => refused(&format!("cannot be read: {error}")),
-        Ok(found) if found.is_dir() && !hashes::has_weights(&path) => {
-            refused("is a folder without .safetensors files; name a diffusers folder or a file")
-        }
+        Ok(found) if found.is_dir() && !hashes::has_weights(&path) => refused(
+            "is a folder without .safetensors files; name a folder of diffusers' or transformers', or a file",
+        ),
         Ok(found) if found.is_file() && !["safetensors", "param"].contains(&ending.as_str()) => {
             refused("is no .safetensors file (nor an upscaler's .param)")
         }

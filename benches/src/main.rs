@@ -10,6 +10,7 @@ mod contender;
 mod cpu;
 mod decision;
 mod images_gpu;
+mod embed;
 mod job;
 mod networks;
 mod results;
@@ -40,6 +41,8 @@ enum Command {
     /// What `voice` runs as our contender.
     #[command(hide = true)]
     VoiceOurs(voice::OursArgs),
+    /// Processor time until a long text is heard.
+    First(voice::first::Args),
     /// Word error rate of the voice, read back by Whisper.
     Words(voice::words::Args),
     /// Error of the word times, against independent aligners.
@@ -61,6 +64,10 @@ enum Command {
     /// What `seams` runs to measure memory.
     #[command(hide = true)]
     SeamsOurs(seams::OursArgs),
+    /// Speed of sentence embeddings, against sentence-transformers and ONNX Runtime.
+    Embed(embed::Args),
+    /// What `embed` runs as our contender.
+    EmbedOurs(embed::OursArgs),
     /// Cost of the store's calls as its rows grow.
     Store(store::Args),
     /// Time of a scheduling decision as the queue grows.
@@ -80,6 +87,7 @@ fn main() -> anyhow::Result<()> {
         Command::AssemblyOurs(args) => assembly::run_ours(&args),
         Command::Voice(args) => voice::run(&args),
         Command::VoiceOurs(args) => voice::run_ours(&args),
+        Command::First(args) => voice::first::run(&args),
         Command::Words(args) => voice::words::run(&args),
         Command::Captions(args) => captions::run(&args),
         Command::Job(args) => job::run(&args),
@@ -89,6 +97,8 @@ fn main() -> anyhow::Result<()> {
         Command::ImagesGpuOurs(args) => images_gpu::run_ours(&args),
         Command::Seams(args) => seams::run(&args),
         Command::SeamsOurs(args) => seams::run_ours(&args),
+        Command::Embed(args) => embed::run(&args),
+        Command::EmbedOurs(args) => embed::run_ours(&args),
         Command::Store(args) => store::run(&args),
         Command::Decision(args) => decision::run(&args),
     }

@@ -1,6 +1,7 @@
 //! Speed of the voice against the `kokoro-onnx` package: the same graph, precision, phonemes, threads and
 //! cores, in turn. Ours starts from the text; the peer is given the phonemes, which costs it nothing.
 
+pub(crate) mod first;
 mod ours;
 pub(crate) mod speaker;
 pub(crate) mod words;

@@ -4,6 +4,7 @@
 mod own;
 
 use crate::diffusion::pipeline::{Sdxl, SdxlConfig};
+use crate::embed::{Embedder, Reranker};
 use crate::esrgan::Esrgan;
 use crate::kokoro::Kokoro;
 use crate::network::{CudaTuning, Processor};
@@ -65,7 +66,7 @@ impl LocalEngine {
 
     fn model<'a>(&self, catalogue: &'a Catalogue, id: &ModelId) -> Result<&'a Model> {
         let model = catalogue.get(id)?;
-        match model.kind == Kind::Model && is_known(&model.family) {
+        match model.kind == Kind::Model && is_known(model) {
             true => Ok(model),
             false => {
                 let message =
@@ -124,6 +125,15 @@ impl LocalEngine {
         Ok(Resident::Upscale(Box::new(Esrgan::open_on(model, self.target(), self.pictures)?)))
     }
 
+    /// Texts are small: they are read on the CPU, whatever makes pictures.
+    fn embedder(&self, model: &Path) -> Result<Resident> {
+        Ok(Resident::Embed(Box::new(Embedder::open(model, Target::CPU, self.threads)?)))
+    }
+
+    fn reranker(&self, model: &Path) -> Result<Resident> {
+        Ok(Resident::Rerank(Box::new(Reranker::open(model, Target::CPU, self.threads)?)))
+    }
+
     /// Loads what lies at an absolute path.
     fn load_own(&self, path: &Path, vae: Option<&ModelId>, control: &dyn Control) -> Result<Resident> {
         let file = OwnFile::recognise(path)?;
@@ -132,6 +142,8 @@ impl LocalEngine {
         match file {
             OwnFile::Sdxl => self.sdxl(path, vae, &parts, ""),
             OwnFile::Upscaler => self.upscaler(path),
+            OwnFile::Embedder => self.embedder(path),
+            OwnFile::Reranker => self.reranker(path),
         }
     }
 }
@@ -165,13 +177,18 @@ impl Engine for LocalEngine {
                 self.sdxl(parts.only_file(Kind::Model)?, vae.as_ref(), &parts, &entry.family)
             }
             Some(Capability::Upscale) => self.upscaler(parts.main_file(Kind::Model)?),
+            Some(Capability::Embed) => self.embedder(&parts.entry(Kind::Model)?.dir),
+            Some(Capability::Rerank) => self.reranker(&parts.entry(Kind::Model)?.dir),
             _ => self.kokoro(&parts, memory(entry)),
         }
     }
 }
 
-fn is_known(family: &str) -> bool {
-    family == KOKORO || SDXL.contains(&family) || family.starts_with(ESRGAN)
+/// What reads texts is told by its own `config.json`.
+fn is_known(model: &Model) -> bool {
+    let family = model.family.as_str();
+    let reads = matches!(model.capability, Some(Capability::Embed | Capability::Rerank));
+    reads || family == KOKORO || SDXL.contains(&family) || family.starts_with(ESRGAN)
 }
 
 /// The path that an id is, where it is no name of the catalogue.

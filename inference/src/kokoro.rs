@@ -11,6 +11,7 @@ mod fuse;
 mod graph;
 mod join;
 mod memory;
+mod mixture;
 mod runs;
 mod session;
 mod timing;
@@ -100,13 +101,48 @@ impl Speak for Kokoro {
         let document = Document::new(&request.text);
         let sentences = self.read(&document, request, control)?;
         let total = sentences.len();
-        let mut take = Take::new(&document);
+        let mut nobody = |_: &[f32]| {};
+        let mut take = Take::new(&document, &mut nobody);
         let sentences = sentences.into_iter().enumerate();
         let sentences = sentences.map(|(index, symbols)| (document.opens_paragraph(index), symbols));
         let groups = runs::groups(sentences, rate(request));
+        let most = runs::most_symbols(rate(request));
         for (at, group) in groups.iter().enumerate() {
             let mut step = || step(control, group.first, total);
-            self.speak_group(group, at + 1 == groups.len(), request, &mut step, &mut take)?;
+            self.speak_group((group, most), at + 1 == groups.len(), request, &mut step, &mut take)?;
+        }
+        step(control, total, total)?;
+        take.finish(request, &document)
+    }
+
+    fn speak_to(
+        &mut self,
+        request: &SpeakRequest,
+        take: &mut dyn FnMut(&[f32]),
+        control: &dyn Control,
+    ) -> Result<Speech> {
+        self.voices.check(&request.voice)?;
+        check(request)?;
+        let (document, rate) = (Document::new(&request.text), rate(request));
+        let total = document.sentences();
+        let mut take = Take::new(&document, take);
+        let (mut grouping, mut read) = (runs::Grouping::new(rate), 0);
+        for index in 0..total {
+            let symbols = self.sentence(&document, index, request, read, &|| step(control, index, total))?;
+            read += symbols.len();
+            let is_first = take.samples.is_empty();
+            let before = grouping.add(document.opens_paragraph(index), symbols);
+            // The first sentence does not wait for one that may join it.
+            let ready = before.or_else(|| if is_first { grouping.close() } else { None });
+            let most = if is_first { runs::most_first_symbols(rate) } else { runs::most_symbols(rate) };
+            if let Some(group) = ready {
+                let mut step = || step(control, group.first, total);
+                self.speak_group((&group, most), false, request, &mut step, &mut take)?;
+            }
+        }
+        if let Some(group) = grouping.close() {
+            let mut step = || step(control, group.first, total);
+            self.speak_group((&group, runs::most_symbols(rate)), true, request, &mut step, &mut take)?;
         }
         step(control, total, total)?;
         take.finish(request, &document)
@@ -132,30 +168,43 @@ impl Kokoro {
         let total = document.sentences();
         let mut sentences = Vec::with_capacity(total);
         let mut read = 0;
-        let fits = |symbols: usize| match runs::seconds(symbols, rate(request)) > MOST_MINUTES * 60.0 {
-            true => Err(too_long(request)),
-            false => step(control, 0, total),
-        };
         for index in 0..total {
-            let mut within = |symbols| fits(read + symbols);
-            let symbols = self.phonemizer.sentence(document, index, accent(&request.voice), &mut within)?;
+            let symbols = self.sentence(document, index, request, read, &|| step(control, 0, total))?;
             read += symbols.len();
             sentences.push(symbols);
         }
-        fits(read)?;
         Ok(sentences)
     }
 
-    /// Speaks the group in as many runs as it takes, asking `step` before each.
+    /// The symbols of one sentence, unless with the `read` ones before it they are more than one request may have.
+    /// `step` is asked before each line of it and at its end.
+    fn sentence(
+        &mut self,
+        document: &Document<'_>,
+        index: usize,
+        request: &SpeakRequest,
+        read: usize,
+        step: &dyn Fn() -> Result<()>,
+    ) -> Result<Vec<Symbol>> {
+        let mut fits =
+            |symbols: usize| match runs::seconds(read + symbols, rate(request)) > MOST_MINUTES * 60.0 {
+                true => Err(too_long(request)),
+                false => step(),
+            };
+        let symbols = self.phonemizer.sentence(document, index, accent(&request.voice), &mut fits)?;
+        fits(symbols.len())?;
+        Ok(symbols)
+    }
+
+    /// Speaks the group in as many runs of `most` symbols as it takes, asking `step` before each.
     fn speak_group(
         &mut self,
-        group: &Group,
+        (group, most): (&Group, usize),
         is_last: bool,
         request: &SpeakRequest,
         step: &mut dyn FnMut() -> Result<()>,
-        take: &mut Take,
+        take: &mut Take<'_>,
     ) -> Result<()> {
-        let most = runs::most_symbols(rate(request));
         for (at, range) in runs::runs(&group.symbols, most).into_iter().enumerate() {
             let end = range.end;
             let run = &group.symbols[range];
@@ -181,15 +230,17 @@ impl Kokoro {
 }
 
 /// Speech as it grows.
-struct Take {
+struct Take<'a> {
     samples: Vec<f32>,
+    /// Who is handed what is added.
+    heard: &'a mut dyn FnMut(&[f32]),
     /// First and last sample of each written word.
     spans: Vec<Option<(usize, usize)>>,
 }
 
-impl Take {
-    fn new(document: &Document<'_>) -> Self {
-        Self { samples: Vec::new(), spans: vec![None; document.ranges().count()] }
+impl<'a> Take<'a> {
+    fn new(document: &Document<'_>, heard: &'a mut dyn FnMut(&[f32])) -> Self {
+        Self { samples: Vec::new(), heard, spans: vec![None; document.ranges().count()] }
     }
 
     fn add(&mut self, run: &[Symbol], spoken: &Spoken, pause: usize) {
@@ -198,13 +249,15 @@ impl Take {
             return;
         };
         let kept = join::kept(first.start..last.end, spoken.samples.len());
-        let pause = if self.samples.is_empty() { 0 } else { pause };
+        let given = self.samples.len();
+        let pause = if given == 0 { 0 } else { pause };
         let start = join::append(&mut self.samples, &spoken.samples[kept.clone()], pause);
         let place = |sample: usize| sample.clamp(kept.start, kept.end) - kept.start + start;
         for heard in words {
             let span = self.spans[heard.word].get_or_insert((place(heard.start), 0));
             span.1 = place(heard.end);
         }
+        (self.heard)(&self.samples[given..]);
     }
 
     /// The speech with its words; a word that says nothing lies without length where the one before ends.
@@ -265,5 +318,5 @@ fn rate(request: &SpeakRequest) -> f32 {
 }
 
 fn accent(voice: &str) -> Accent {
-    if voice.starts_with('b') { Accent::Gb } else { Accent::Us }
+    if mixture::main(voice).starts_with('b') { Accent::Gb } else { Accent::Us }
 }

@@ -3,6 +3,7 @@
 //! ([`engine`]).
 
 pub mod diffusion;
+pub mod embed;
 pub mod engine;
 pub mod esrgan;
 #[cfg(test)]

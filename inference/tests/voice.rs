@@ -269,6 +269,82 @@ fn a_text_that_would_be_spoken_for_hours_is_refused_before_it_is_spoken() {
     assert!(said.contains("more than 75 minutes") && said.contains("0.5"), "{said}");
 }
 
+const STORY: &str = "The old lighthouse keeper climbed the narrow stairs, lamp in hand. Far below, the sea was black and \
+    restless. He had done this every night for forty years, and not once had the light gone out.\n\nOne evening a \
+    letter came. It was short, and it was kind; but it said that a machine would do the work from now on.";
+
+#[test]
+fn what_is_handed_out_is_the_whole_in_order_and_begins_early() {
+    let (mut chunks, mut told): (Vec<Vec<f32>>, _) = (Vec::new(), Mutex::new(Vec::new()));
+    let control = |progress: Progress| {
+        told.lock().expect("no test panics with it").push(progress);
+        Verdict::Continue
+    };
+    let speech = kokoro()
+        .speak_to(&request(STORY), &mut |samples| chunks.push(samples.to_vec()), &control)
+        .expect("it speaks");
+    check(STORY, &speech);
+    assert_eq!(chunks.concat(), speech.samples);
+    assert!(chunks.len() >= 4, "{} chunks", chunks.len());
+    assert!(chunks[0].len() < 24_000 * 6, "the first sentence alone: {}", chunks[0].len());
+    let told = told.get_mut().expect("no test panics with it");
+    assert!(told.iter().all(|step| step.total == Some(5)) && told.last().expect("told").done == 5);
+    // Every chunk begins and ends in quiet, so that no join is heard.
+    for chunk in &chunks {
+        assert!(chunk[0].abs() < 1e-3 && chunk[chunk.len() - 1].abs() < 1e-3);
+    }
+    let again = kokoro().speak_to(&request(STORY), &mut |_| {}, &NoControl).expect("it speaks");
+    assert_eq!(again, speech, "the same request gives the same samples");
+    let whole = say(STORY);
+    let longer = seconds(&whole) / seconds(&speech);
+    assert!((0.9..1.1).contains(&longer), "{longer}");
+    let words = |speech: &Speech| speech.words.iter().map(|word| word.text.clone()).collect::<Vec<_>>();
+    assert_eq!(words(&whole), words(&speech));
+}
+
+#[test]
+fn handing_out_ends_where_it_is_cancelled() {
+    let text = "Another short sentence. ".repeat(1000);
+    let control = CancelAt(2, Mutex::default());
+    let mut samples = 0;
+    let error = kokoro()
+        .speak_to(&request(&text), &mut |chunk| samples += chunk.len(), &control)
+        .expect_err("it is cancelled");
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert!((24_000..24_000 * 6).contains(&samples), "one or two sentences: {samples}");
+    let steps = control.1.into_inner().expect("no test panics with it");
+    assert!(steps.len() < 10, "the thousand were not read first: {}", steps.len());
+}
+
+#[test]
+fn a_mixture_of_voices_speaks_and_one_that_means_nothing_is_refused() {
+    let text = "Hello there, my friend.";
+    let mut kokoro = kokoro();
+    let mut say = |voice: &str| {
+        let request = SpeakRequest { voice: voice.to_owned(), ..request(text) };
+        kokoro.speak(&request, &NoControl)
+    };
+    let (heart, adam) = (say("af_heart").expect("it speaks"), say("am_adam").expect("it speaks"));
+    let mixed = say("af_heart:0.6+am_adam:0.4").expect("it speaks");
+    check(text, &mixed);
+    let power = mixed.samples.iter().map(|s| s * s).sum::<f32>() / mixed.samples.len() as f32;
+    assert!(power.sqrt() > 0.01, "it is silent");
+    assert!(mixed.samples != heart.samples && mixed.samples != adam.samples);
+    assert_eq!(say("af_heart:2").expect("it speaks").samples, heart.samples, "alone, a share means nothing");
+    for (voice, kind, says) in [
+        ("af_heart:NaN+am_adam", ErrorKind::InvalidRequest, "expected a number of 0 or more"),
+        ("af_heart:-1+am_adam", ErrorKind::InvalidRequest, "expected a number of 0 or more"),
+        ("af_heart:0+am_adam:0", ErrorKind::InvalidRequest, "add up to 0"),
+        ("af_heart+am_adan", ErrorKind::UnknownModel, "am_adam"),
+        ("+", ErrorKind::UnknownModel, "near it are"),
+        ("", ErrorKind::UnknownModel, "near it are"),
+    ] {
+        let error = say(voice).expect_err(voice);
+        assert_eq!(error.kind(), kind, "{voice}");
+        assert!(error.to_string().contains(says), "{voice}: {error}");
+    }
+}
+
 /// A protobuf field of bytes shorter than 128.
 fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     [&[number << 3 | 2, u8::try_from(bytes.len()).expect("short")], bytes].concat()

@@ -5,6 +5,7 @@
 //! through the steps of its workflow ([`workflows`]), and [`Runner::events`] tells how far it is.
 
 mod convert;
+pub mod dialogue;
 pub mod engine;
 pub mod error;
 pub mod events;

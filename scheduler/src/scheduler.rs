@@ -5,6 +5,7 @@ use crate::queue::Line;
 use crate::state::Shared;
 use crate::work::{Reply, Task, Work};
 use crate::{CancelToken, DeviceConfig, ScheduleError, Served, Snapshot};
+use reelsmith_inference_core::embed::{EmbedRequest, Embedding, RerankRequest, Reranked};
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
 use reelsmith_inference_core::{Engine, ModelId, Progress};
@@ -94,6 +95,34 @@ impl Scheduler {
         cancel: CancelToken,
     ) -> Result<Served<Image>, ScheduleError> {
         self.serve(model, |reply| Work::Upscale(Task::new(request, reply)), progress, |_| {}, cancel).await
+    }
+
+    /// Embeds texts once it is their turn; otherwise as [`Scheduler::speak`].
+    ///
+    /// # Errors
+    /// Any [`ScheduleError`]; `Busy` at once if as many wait as may.
+    pub async fn embed(
+        &self,
+        model: &ModelId,
+        request: EmbedRequest,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+        cancel: CancelToken,
+    ) -> Result<Vec<Embedding>, ScheduleError> {
+        self.ask(model, |reply| Work::Embed(Task::new(request, reply)), progress, |_| {}, cancel).await
+    }
+
+    /// Judges documents by a query once it is their turn; otherwise as [`Scheduler::speak`].
+    ///
+    /// # Errors
+    /// Any [`ScheduleError`]; `Busy` at once if as many wait as may.
+    pub async fn rerank(
+        &self,
+        model: &ModelId,
+        request: RerankRequest,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+        cancel: CancelToken,
+    ) -> Result<Reranked, ScheduleError> {
+        self.ask(model, |reply| Work::Rerank(Task::new(request, reply)), progress, |_| {}, cancel).await
     }
 
     /// As [`Self::serve`], for the answer alone.

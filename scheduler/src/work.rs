@@ -2,6 +2,7 @@
 
 use crate::{MemoryUse, ScheduleError, Served};
 use reelsmith_inference_core::catalogue::Capability;
+use reelsmith_inference_core::embed::{EmbedRequest, Embedding, RerankRequest, Reranked};
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
 use reelsmith_inference_core::{Control, Footprint, ModelId, Resident};
@@ -13,6 +14,8 @@ pub(crate) enum Work {
     Speak(Task<SpeakRequest, Speech>),
     Generate(Task<ImageRequest, Generated>),
     Upscale(Task<UpscaleRequest, Image>),
+    Embed(Task<EmbedRequest, Vec<Embedding>>),
+    Rerank(Task<RerankRequest, Reranked>),
 }
 
 /// The way to whoever waits for an answer.
@@ -30,6 +33,8 @@ pub(crate) enum Request {
     Speak(Arc<SpeakRequest>),
     Generate(Arc<ImageRequest>),
     Upscale(Arc<UpscaleRequest>),
+    Embed(Arc<EmbedRequest>),
+    Rerank(Arc<RerankRequest>),
 }
 
 impl<Q, A> Task<Q, A> {
@@ -55,6 +60,8 @@ impl Work {
             Self::Speak(task) => Request::Speak(Arc::clone(&task.request)),
             Self::Generate(task) => Request::Generate(Arc::clone(&task.request)),
             Self::Upscale(task) => Request::Upscale(Arc::clone(&task.request)),
+            Self::Embed(task) => Request::Embed(Arc::clone(&task.request)),
+            Self::Rerank(task) => Request::Rerank(Arc::clone(&task.request)),
         }
     }
 
@@ -74,6 +81,12 @@ impl Work {
             }
             (Self::Upscale(task), Resident::Upscale(upscaler)) => {
                 task.answer = Some(upscaler.upscale(&task.request, control)?);
+            }
+            (Self::Embed(task), Resident::Embed(reader)) => {
+                task.answer = Some(reader.embed(&task.request, control)?);
+            }
+            (Self::Rerank(task), Resident::Rerank(reader)) => {
+                task.answer = Some(reader.rerank(&task.request, control)?);
             }
             (work, resident) => return Err(work.request().misplaced(model, resident)),
         }
@@ -95,6 +108,8 @@ impl Work {
             Self::Speak(task) => task.settle(ended),
             Self::Generate(task) => task.settle(ended),
             Self::Upscale(task) => task.settle(ended),
+            Self::Embed(task) => task.settle(ended),
+            Self::Rerank(task) => task.settle(ended),
         }
     }
 }
@@ -106,6 +121,8 @@ impl Request {
             (Self::Speak(request), Resident::Speak(voice)) => Ok(voice.footprint(request)),
             (Self::Generate(request), Resident::TextToImage(painter)) => Ok(painter.footprint(request)),
             (Self::Upscale(request), Resident::Upscale(upscaler)) => Ok(upscaler.footprint(request)),
+            (Self::Embed(request), Resident::Embed(reader)) => Ok(reader.footprint(request)),
+            (Self::Rerank(request), Resident::Rerank(reader)) => Ok(reader.footprint(request)),
             (request, resident) => Err(request.misplaced(model, resident)),
         }
     }
@@ -128,6 +145,8 @@ impl Request {
             Self::Speak(_) => Capability::Speak,
             Self::Generate(_) => Capability::TextToImage,
             Self::Upscale(_) => Capability::Upscale,
+            Self::Embed(_) => Capability::Embed,
+            Self::Rerank(_) => Capability::Rerank,
         }
     }
 

@@ -1,6 +1,7 @@
 //! How a scheduler brings a model onto a device without knowing what performs it.
 
 use crate::catalogue::Capability;
+use crate::embed::{Embed, Rerank};
 use crate::image::{TextToImage, Upscale};
 use crate::speech::Speak;
 use crate::{Control, Footprint, ModelId, Result};
@@ -14,6 +15,10 @@ pub enum Resident {
     TextToImage(Box<dyn TextToImage>),
     /// Enlarging of images.
     Upscale(Box<dyn Upscale>),
+    /// Texts to vectors.
+    Embed(Box<dyn Embed>),
+    /// Ordering of documents by a query.
+    Rerank(Box<dyn Rerank>),
 }
 
 impl Resident {
@@ -23,6 +28,8 @@ impl Resident {
             Self::Speak(_) => Capability::Speak,
             Self::TextToImage(_) => Capability::TextToImage,
             Self::Upscale(_) => Capability::Upscale,
+            Self::Embed(_) => Capability::Embed,
+            Self::Rerank(_) => Capability::Rerank,
         }
     }
 }

@@ -9,7 +9,8 @@ use std::ops::Range;
 pub struct SpeakRequest {
     /// What to say, as written: numbers, dates, money and abbreviations are the engine's to expand.
     pub text: String,
-    /// A voice of the model, for example `af_heart`.
+    /// A voice of the model, for example `af_heart`; or where the model can, a mixture of some with their shares,
+    /// `af_heart:0.6+am_adam:0.4`.
     pub voice: String,
     /// Speaking rate; 1.0 is the voice's own. From 0.5 to 2.0.
     pub speed: f32,
@@ -64,4 +65,22 @@ pub trait Speak: Send {
     /// could follow or a speed out of range, `UnknownModel` for a voice it does not have (with the near
     /// matches), `OutOfMemory`, `Cancelled`, or `Engine`.
     fn speak(&mut self, request: &SpeakRequest, control: &dyn Control) -> Result<Speech>;
+
+    /// The same, and `take` is handed the samples as they are made: in order, each once, so that together they are
+    /// those of the answer. What comes first is kept short, so that it can be heard soon; so the sentences may be
+    /// divided otherwise than by [`Speak::speak`] and sound a little different. A text that turns out too long is
+    /// refused when that is known, which may be after some of it was handed out.
+    ///
+    /// # Errors
+    /// As [`Speak::speak`].
+    fn speak_to(
+        &mut self,
+        request: &SpeakRequest,
+        take: &mut dyn FnMut(&[f32]),
+        control: &dyn Control,
+    ) -> Result<Speech> {
+        let speech = self.speak(request, control)?;
+        take(&speech.samples);
+        Ok(speech)
+    }
 }

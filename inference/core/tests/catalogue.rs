@@ -53,10 +53,15 @@ fn a_checkpoint_with_another_vae_is_a_model_of_its_own() {
 
 #[test]
 fn a_capability_is_written_by_its_name() {
-    use Capability::{Speak, TextToImage, Transcribe, Upscale};
-    for (capability, name) in
-        [(Speak, "speak"), (Transcribe, "transcribe"), (TextToImage, "text-to-image"), (Upscale, "upscale")]
-    {
+    use Capability::{Embed, Rerank, Speak, TextToImage, Transcribe, Upscale};
+    for (capability, name) in [
+        (Speak, "speak"),
+        (Transcribe, "transcribe"),
+        (TextToImage, "text-to-image"),
+        (Upscale, "upscale"),
+        (Embed, "embed"),
+        (Rerank, "rerank"),
+    ] {
         assert_eq!(capability.to_string(), name);
         let memory = "[memory]\nweights_bytes = 1\npeak_bytes = 1";
         let (file_name, text) = entry("a", &format!("capability = \"{name}\"\n{memory}"), &file("f", ""));

@@ -1,7 +1,8 @@
 //! A person's own files: what they are, by what is in them.
 
 use crate::diffusion::checkpoint::Checkpoint;
-use crate::esrgan;
+use crate::embed::Head;
+use crate::{embed, esrgan};
 use reelsmith_graph::{Target, Weights};
 use reelsmith_inference_core::{ErrorKind, Footprint, InferenceError, Result};
 use std::path::Path;
@@ -16,13 +17,21 @@ pub(super) enum OwnFile {
     Sdxl,
     /// Real-ESRGAN.
     Upscaler,
+    /// A folder of transformers' with BERT.
+    Embedder,
+    /// The same with a classifier.
+    Reranker,
 }
 
 impl OwnFile {
     /// Looks at the folder's layout or at the names of the tensors.
     pub(super) fn recognise(path: &Path) -> Result<Self> {
         if path.is_dir() {
-            return Ok(Self::Sdxl);
+            return Ok(match embed::recognise(path)? {
+                None => Self::Sdxl,
+                Some(Head::States) => Self::Embedder,
+                Some(Head::Classifier) => Self::Reranker,
+            });
         }
         if !path.exists() {
             let message = format!("there is nothing at {}", path.display());
@@ -45,6 +54,8 @@ impl OwnFile {
 pub(super) fn footprint(path: &Path, target: Target) -> Result<Footprint> {
     match OwnFile::recognise(path)? {
         OwnFile::Upscaler => esrgan::footprint(path),
+        // On the CPU, as the engine reads them.
+        OwnFile::Embedder | OwnFile::Reranker => embed::footprint(path, Target::CPU),
         OwnFile::Sdxl => {
             let checkpoint = Checkpoint::open(path, None)?;
             let [first, second] = &checkpoint.text;

@@ -10,6 +10,9 @@ pub(super) const SYMBOLS_A_SECOND: f64 = 14.7;
 /// length, and it hurries through runs that come near that.
 const MOST_SYMBOLS: usize = 300;
 
+/// The same of the first sentence where somebody waits to hear it: some 8 s of speech.
+const MOST_FIRST: usize = 120;
+
 /// Symbols of a group of sentences at speed 1: about 17 s of speech. Longer ones end hurried.
 const MOST_TOGETHER: usize = 250;
 
@@ -19,12 +22,17 @@ const LEAST_TOGETHER: usize = 40;
 /// How fast a request is spoken, beside `af_heart` at speed 1. One voice drawls; the other 53 go from 0.84
 /// to 1.2 times that and are taken for alike.
 pub(super) fn rate(voice: &str, speed: f32) -> f32 {
-    if voice == "af_nicole" { 0.66 * speed } else { speed }
+    if voice.contains("af_nicole") { 0.66 * speed } else { speed }
 }
 
 /// Symbols of one run at `rate`; a slow one has fewer, so that none is longer than at 1.
 pub(super) fn most_symbols(rate: f32) -> usize {
     slowed(MOST_SYMBOLS, rate)
+}
+
+/// The same for the first sentence where somebody waits to hear it.
+pub(super) fn most_first_symbols(rate: f32) -> usize {
+    slowed(MOST_FIRST, rate)
 }
 
 fn slowed(symbols: usize, rate: f32) -> usize {
@@ -49,24 +57,54 @@ pub(super) struct Group {
     last: usize,
 }
 
-/// The sentences, each with whether it begins a paragraph, in groups to be spoken at `rate`. Those that
-/// say nothing are in none.
-pub(super) fn groups(sentences: impl IntoIterator<Item = (bool, Vec<Symbol>)>, rate: f32) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut opens_paragraph = false;
-    for (index, (opens, symbols)) in sentences.into_iter().enumerate() {
-        opens_paragraph |= opens;
-        if symbols.is_empty() {
-            continue;
-        }
-        match groups.last_mut().filter(|group| !opens_paragraph && group.takes(&symbols, rate)) {
-            Some(group) => group.add(&symbols),
-            None => {
-                groups.push(Group { last: symbols.len(), symbols, first: index, opens_paragraph });
-            }
-        }
-        opens_paragraph = false;
+/// Puts sentences into groups as they come.
+#[derive(Debug)]
+pub(super) struct Grouping {
+    rate: f32,
+    /// The group that the next sentence may join.
+    open: Option<Group>,
+    /// Whether a sentence that said nothing began a paragraph.
+    opens_paragraph: bool,
+    sentences: usize,
+}
+
+impl Grouping {
+    /// Of sentences to be spoken at `rate`.
+    pub(super) fn new(rate: f32) -> Self {
+        Self { rate, open: None, opens_paragraph: false, sentences: 0 }
     }
+
+    /// Takes the next sentence; answers the group before it where it does not join that. One that says nothing is in
+    /// none.
+    pub(super) fn add(&mut self, opens_paragraph: bool, symbols: Vec<Symbol>) -> Option<Group> {
+        let first = self.sentences;
+        self.sentences += 1;
+        self.opens_paragraph |= opens_paragraph;
+        if symbols.is_empty() {
+            return None;
+        }
+        let opens_paragraph = std::mem::take(&mut self.opens_paragraph);
+        match self.open.as_mut().filter(|group| !opens_paragraph && group.takes(&symbols, self.rate)) {
+            Some(group) => {
+                group.add(&symbols);
+                None
+            }
+            None => self.open.replace(Group { last: symbols.len(), symbols, first, opens_paragraph }),
+        }
+    }
+
+    /// The group that is open, closed.
+    pub(super) fn close(&mut self) -> Option<Group> {
+        self.open.take()
+    }
+}
+
+/// The sentences, each with whether it begins a paragraph, in groups to be spoken at `rate`.
+pub(super) fn groups(sentences: impl IntoIterator<Item = (bool, Vec<Symbol>)>, rate: f32) -> Vec<Group> {
+    let mut grouping = Grouping::new(rate);
+    let mut groups: Vec<Group> =
+        sentences.into_iter().filter_map(|(opens, symbols)| grouping.add(opens, symbols)).collect();
+    groups.extend(grouping.close());
     groups
 }
 

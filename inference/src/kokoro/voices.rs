@@ -1,5 +1,6 @@
 //! Voices: one style vector per length of text.
 
+use super::mixture::Mixture;
 use super::session::STYLE;
 use reelsmith_inference_core::speech::Voice;
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
@@ -48,11 +49,10 @@ impl Voices {
             .collect()
     }
 
-    /// The style of `voice` for `symbols` symbols (1 ..= [`ROWS`], the padding not counted).
+    /// The style of `voice`, which may be a mixture, for `symbols` symbols (1 ..= [`ROWS`], the padding not counted).
     pub(crate) fn style(&mut self, voice: &str, symbols: usize) -> Result<&[f32]> {
         if !self.loaded.contains_key(voice) {
-            let path = self.files.get(voice).ok_or_else(|| self.unknown(voice))?;
-            let styles = read(path)?;
+            let styles = self.mixed(&Mixture::parse(voice)?)?;
             if self.loaded.len() >= MOST_KEPT {
                 self.loaded.clear();
             }
@@ -62,9 +62,23 @@ impl Voices {
         Ok(&self.loaded[voice][row * STYLE..][..STYLE])
     }
 
-    /// Whether there is such a voice.
+    /// The table of a mixture: the sum of its voices' by their shares.
+    fn mixed(&self, mixture: &Mixture<'_>) -> Result<Vec<f32>> {
+        let mut mixed = vec![0.0; ROWS * STYLE];
+        for (name, share) in &mixture.parts {
+            let styles = read(self.files.get(*name).ok_or_else(|| self.unknown(name))?)?;
+            mixed.iter_mut().zip(styles).for_each(|(sum, number)| *sum += share * number);
+        }
+        Ok(mixed)
+    }
+
+    /// Whether there is such a voice, or are those of a mixture.
     pub(crate) fn check(&self, voice: &str) -> Result<()> {
-        if self.files.contains_key(voice) { Ok(()) } else { Err(self.unknown(voice)) }
+        let mixture = Mixture::parse(voice)?;
+        match mixture.parts.iter().find(|(name, _)| !self.files.contains_key(*name)) {
+            None => Ok(()),
+            Some((name, _)) => Err(self.unknown(name)),
+        }
     }
 
     fn unknown(&self, voice: &str) -> InferenceError {
@@ -115,6 +129,20 @@ pub fn language(voice: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mixture_is_the_sum_of_its_voices_by_their_shares() {
+        let mut voices = Voices::open(&crate::fetched::file("kokoro-voices")).expect("they are listed");
+        let mut style = |voice: &str| voices.style(voice, 40).expect("it is read").to_vec();
+        let (heart, adam) = (style("af_heart"), style("am_adam"));
+        let mixed = style("af_heart:3+am_adam:1");
+        for ((mixed, heart), adam) in mixed.iter().zip(&heart).zip(&adam) {
+            assert!((mixed - (0.75 * heart + 0.25 * adam)).abs() < 1e-6);
+        }
+        assert_eq!(style("af_heart:0.3"), heart);
+        let error = voices.check("af_heart+am_adma").expect_err("unknown");
+        assert!(error.to_string().contains("am_adam"), "{error}");
+    }
 
     #[test]
     fn all_voices_are_there_and_whole() {

@@ -1,6 +1,6 @@
 //! Speech, pictures and enlarging on one device: each request finds a model that can do it, or is told.
 
-use crate::fake::{Able, Answer, Desk, Model, dot, serve, small, start, until};
+use crate::fake::{Able, Answer, Desk, Model, direction, dot, serve, small, start, until};
 use crate::plan::{End, Plan};
 use reelsmith_inference_core::catalogue::Capability;
 use reelsmith_inference_core::image::{Generated, Image};
@@ -58,6 +58,33 @@ async fn a_model_of_another_capability_is_a_typed_error_and_stays_loaded() {
     serve(&scheduler, "voice", Plan::new(5)).await.unwrap();
     let now = scheduler.snapshot().counters;
     assert_eq!((now.failed, now.completed, now.loads, now.panics), (4, 1, 3, 0));
+    desk.nothing_went_wrong();
+}
+
+#[tokio::test]
+async fn texts_are_read_by_readers_alone() {
+    let models = [("voice", small()), ("reader", able(Able::Embed)), ("judge", able(Able::Rerank))];
+    let (scheduler, desk) = start(1000, 10, &models);
+    let embed = async |model: &str, plan: Plan| {
+        scheduler.embed(&ModelId(model.into()), plan.embedding(), |_| {}, CancelToken::new()).await
+    };
+    let judge = async |model: &str, plan: Plan| {
+        scheduler.rerank(&ModelId(model.into()), plan.judging(), |_| {}, CancelToken::new()).await
+    };
+    assert_eq!(embed("reader", Plan::new(1)).await.unwrap(), [direction(1)]);
+    assert_eq!(judge("judge", Plan::new(2)).await.unwrap().scores, [2.0]);
+    for (model, told) in [
+        ("voice", "voice is a model for speak, not for embed"),
+        ("judge", "judge is a model for rerank, not for embed"),
+    ] {
+        let error = embed(model, Plan::new(3)).await.unwrap_err().to_string();
+        assert!(error.starts_with(told), "{error}");
+    }
+    let error = judge("reader", Plan::new(4)).await.unwrap_err().to_string();
+    assert!(error.starts_with("reader is a model for embed, not for rerank"), "{error}");
+    let too_large = embed("reader", Plan { peak: 901, ..Plan::new(5) }).await;
+    assert!(matches!(too_large, Err(ScheduleError::TooLarge(_))), "{too_large:?}");
+    assert_eq!(scheduler.snapshot().counters.completed, 2);
     desk.nothing_went_wrong();
 }
 

@@ -2,6 +2,7 @@
 //! memory that is really held, independent of the scheduler's ledger.
 
 use crate::plan::{End, Plan};
+use reelsmith_inference_core::embed::{Embed, EmbedRequest, Embedding, Rerank, RerankRequest, Reranked};
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, TextToImage, Upscale, UpscaleRequest};
 use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, Voice};
 use reelsmith_inference_core::{
@@ -20,6 +21,8 @@ pub(crate) enum Able {
     Speak,
     Generate,
     Upscale,
+    Embed,
+    Rerank,
 }
 
 /// A model of the double.
@@ -174,6 +177,8 @@ impl Engine for Fake {
             Able::Speak => Resident::Speak(Box::new(resident)),
             Able::Generate => Resident::TextToImage(Box::new(resident)),
             Able::Upscale => Resident::Upscale(Box::new(resident)),
+            Able::Embed => Resident::Embed(Box::new(resident)),
+            Able::Rerank => Resident::Rerank(Box::new(resident)),
         })
     }
 }
@@ -271,6 +276,41 @@ impl Upscale for FakeModel {
         let id = self.run(std::str::from_utf8(&request.image.pixels).unwrap(), "tiles", control)?;
         Ok(dot(id as u8))
     }
+}
+
+impl Embed for FakeModel {
+    fn width(&self) -> usize {
+        1
+    }
+
+    fn most_tokens(&self) -> usize {
+        1
+    }
+
+    fn footprint(&self, request: &EmbedRequest) -> Footprint {
+        self.needs(&request.texts[0])
+    }
+
+    fn embed(&mut self, request: &EmbedRequest, control: &dyn Control) -> Result<Vec<Embedding>> {
+        let id = self.run(&request.texts[0], "texts", control)?;
+        Ok(vec![direction(id)])
+    }
+}
+
+impl Rerank for FakeModel {
+    fn footprint(&self, request: &RerankRequest) -> Footprint {
+        self.needs(&request.query)
+    }
+
+    fn rerank(&mut self, request: &RerankRequest, control: &dyn Control) -> Result<Reranked> {
+        let id = self.run(&request.query, "documents", control)?;
+        Ok(Reranked { scores: vec![id as f32] })
+    }
+}
+
+/// An embedding of one number.
+pub(crate) fn direction(id: u64) -> Embedding {
+    Embedding { vector: vec![id as f32], tokens: 1, truncated: false }
 }
 
 /// A picture of one grey pixel.

@@ -1,5 +1,6 @@
 //! What the double is to do with a request: it travels in the request's text, prompt or pixels.
 
+use reelsmith_inference_core::embed::{EmbedRequest, RerankRequest};
 use reelsmith_inference_core::image::{Image, ImageRequest, NoisePrecision, Sampler, UpscaleRequest};
 use reelsmith_inference_core::speech::SpeakRequest;
 
@@ -64,6 +65,14 @@ impl Plan {
             controls: Vec::new(),
             preview_every: 1,
         }
+    }
+
+    pub(crate) fn embedding(self) -> EmbedRequest {
+        EmbedRequest { texts: vec![self.text()] }
+    }
+
+    pub(crate) fn judging(self) -> RerankRequest {
+        RerankRequest { query: self.text(), documents: vec![String::new()] }
     }
 
     pub(crate) fn enlarging(self) -> UpscaleRequest {

@@ -72,6 +72,10 @@ pub enum Capability {
     TextToImage,
     /// Enlarging of images.
     Upscale,
+    /// Texts to vectors.
+    Embed,
+    /// Ordering of documents by a query.
+    Rerank,
 }
 
 impl Capability {
@@ -82,6 +86,8 @@ impl Capability {
             Self::Transcribe => "transcribe",
             Self::TextToImage => "text-to-image",
             Self::Upscale => "upscale",
+            Self::Embed => "embed",
+            Self::Rerank => "rerank",
         }
     }
 }

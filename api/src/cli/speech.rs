@@ -1,0 +1,75 @@
+//! `speak` and `dialogue`
+
+use super::values::real;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Where speech goes, and in what form.
+#[derive(Debug, Clone, Args)]
+pub struct Sound {
+    /// Form of the sound [default: by the ending of --out, else wav]
+    #[arg(long, value_enum)]
+    pub format: Option<SoundFormat>,
+    /// Samples a second
+    #[arg(long, value_name = "HZ", default_value_t = 24_000, value_parser = clap::value_parser!(u32).range(8_000..=192_000))]
+    pub rate: u32,
+    /// The file to write; `-` is standard output, where sound comes out as it is made
+    #[arg(long, value_name = "FILE", default_value = "speech.wav")]
+    pub out: PathBuf,
+}
+
+/// Form of a sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SoundFormat {
+    /// 16-bit WAV
+    Wav,
+    /// 16-bit samples, little-endian, without a header
+    Pcm,
+    /// MP3, 128 kbit/s
+    Mp3,
+    /// FLAC, without loss
+    Flac,
+    /// Opus in Ogg, 64 kbit/s
+    Opus,
+    /// AAC in ADTS, 128 kbit/s
+    Aac,
+}
+
+/// `speak`
+#[derive(Debug, Args)]
+pub struct Speak {
+    /// What to say; a single `-` means standard input
+    #[arg(required_unless_present = "file")]
+    pub text: Vec<String>,
+    /// The text of this file in place of words
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    pub file: Option<PathBuf>,
+    /// Voice (see `reelsmith voices list`), or a mixture: af_heart:0.6+am_adam:0.4
+    #[arg(long, default_value = crate::house::DEFAULT_VOICE)]
+    pub voice: String,
+    /// Speaking rate, 0.5 to 2.0
+    #[arg(long, default_value_t = 1.0, value_parser = |text: &str| real(text, 0.5, 2.0))]
+    pub speed: f32,
+    /// The sound.
+    #[command(flatten)]
+    pub sound: Sound,
+}
+
+/// `dialogue`
+#[derive(Debug, Args)]
+pub struct Dialogue {
+    /// The script: lines such as `Ada: Hello.`, with [pause 0.5s] and [speed 1.2]; `-` is standard input
+    pub script: PathBuf,
+    /// A speaker's voice or mixture; may be given several times. A speaker named like a voice needs none
+    #[arg(long = "voice", value_name = "SPEAKER=VOICE")]
+    pub voices: Vec<String>,
+    /// Speaking rate of lines that name none, 0.5 to 2.0
+    #[arg(long, default_value_t = 1.0, value_parser = |text: &str| real(text, 0.5, 2.0))]
+    pub speed: f32,
+    /// When each line and word is said, as JSON [default: beside --out, ending in .json]
+    #[arg(long, value_name = "FILE")]
+    pub timing: Option<PathBuf>,
+    /// The sound.
+    #[command(flatten)]
+    pub sound: Sound,
+}
