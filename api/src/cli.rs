@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and nothing about what it does.
 
 pub mod images;
+pub mod sounds;
 pub mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -49,6 +50,8 @@ pub enum Command {
     Make(Make),
     /// Enlarge a picture
     Upscale(images::Upscale),
+    /// Write down what is said in a sound or video file
+    Transcribe(sounds::Transcribe),
     /// Measure models on this machine
     #[command(subcommand)]
     Bench(Bench),

@@ -9,6 +9,7 @@ mod pictures;
 mod serve;
 mod slug;
 mod summary;
+mod transcribe;
 
 use crate::cli::{Bench, Cli, Command, Global, Make};
 use crate::config::{Config, Flags};
@@ -86,6 +87,7 @@ async fn dispatch(command: Command, config: Config, reporter: &mut Reporter) -> 
         Command::Make(Make::Hero(args)) => pictures::hero::run(&mut context, &args).await,
         Command::Make(Make::Thumbnail(args)) => pictures::thumbnail::run(&mut context, &args).await,
         Command::Upscale(args) => pictures::upscale::run(&mut context, &args).await,
+        Command::Transcribe(args) => transcribe::run(&mut context, &args).await,
         Command::Bench(Bench::Images(args)) => bench::images(&mut context, &args).await,
         Command::Serve(_) => serve::serve(&mut context).await,
         Command::Models(command) => models::run(&mut context, command).await,

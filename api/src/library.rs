@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
-use reelsmith_inference::engine::OWN_REQUIRES;
+use reelsmith_inference::engine::{OWN_RECOGNISER_REQUIRES, OWN_REQUIRES};
 use reelsmith_inference::store::{State, Store, StoreConfig, StoreError, StoreErrorKind};
 use reelsmith_inference_core::ModelId;
 use reelsmith_inference_core::catalogue::{Capability, Catalogue, Kind, Model};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Entries that the tests need beside what a Short needs: the recogniser that reads speech back, the
 /// vocabulary of prompts, and the upscalers.
-const TEST_FAMILIES: [&str; 3] = ["whisper-base", "clip-vocabulary", "realesrgan"];
+const TEST_FAMILIES: [&str; 4] = ["whisper-base", "silero-vad", "clip-vocabulary", "realesrgan"];
 
 /// The catalogue, the store, and the chosen voice model.
 #[derive(Debug, Clone)]
@@ -92,6 +92,13 @@ impl Library {
     /// What pictures need: their models' own entries, and what a person's own checkpoint takes of the catalogue.
     pub fn for_pictures(&self, entries: &[ModelId]) -> Vec<ModelId> {
         let own = OWN_REQUIRES.map(ModelId::from);
+        let ids: Vec<ModelId> = entries.iter().chain(&own).chain([&self.runtime]).cloned().collect();
+        self.closure(&ids)
+    }
+
+    /// What transcribing needs: the model's own entry, and what a person's own takes of the catalogue.
+    pub fn for_transcripts(&self, entries: &[ModelId]) -> Vec<ModelId> {
+        let own = OWN_RECOGNISER_REQUIRES.map(ModelId::from);
         let ids: Vec<ModelId> = entries.iter().chain(&own).chain([&self.runtime]).cloned().collect();
         self.closure(&ids)
     }

@@ -13,6 +13,7 @@ mod job;
 mod networks;
 mod results;
 mod store;
+mod transcribe;
 mod tree;
 mod voice;
 
@@ -49,6 +50,11 @@ enum Command {
     /// What `networks` runs as our contender.
     #[command(hide = true)]
     NetworksOurs(networks::OursArgs),
+    /// Speed and errors of the recogniser, against faster-whisper.
+    Transcribe(transcribe::Args),
+    /// What `transcribe` runs as our contender.
+    #[command(hide = true)]
+    TranscribeOurs(transcribe::OursArgs),
     /// Cost of the store's calls as its rows grow.
     Store(store::Args),
     /// Time of a scheduling decision as the queue grows.
@@ -73,6 +79,8 @@ fn main() -> anyhow::Result<()> {
         Command::Job(args) => job::run(&args),
         Command::Networks(args) => networks::run(&args),
         Command::NetworksOurs(args) => networks::run_ours(&args),
+        Command::Transcribe(args) => transcribe::run(&args),
+        Command::TranscribeOurs(args) => transcribe::run_ours(&args),
         Command::Store(args) => store::run(&args),
         Command::Decision(args) => decision::run(&args),
     }

@@ -9,6 +9,7 @@ use crate::kokoro::Kokoro;
 use crate::network::Processor;
 use crate::runtime::load_onnxruntime;
 use crate::store::{Store, Verified};
+use crate::whisper::Whisper;
 use own::OwnFile;
 use reelsmith_graph::{Element, Target};
 use reelsmith_inference_core::catalogue::{Capability, Catalogue, Kind, Memory, Model};
@@ -17,17 +18,20 @@ use reelsmith_inference_core::{
 };
 use std::path::{Path, PathBuf};
 
-/// The families that [`Kokoro`], [`Sdxl`] and [`Esrgan`] perform.
+/// The families that [`Kokoro`], [`Sdxl`], [`Esrgan`] and [`Whisper`] perform.
 const KOKORO: &str = "kokoro-82m";
 const SDXL: [&str; 2] = ["sdxl", SDXL_TURBO];
 const SDXL_TURBO: &str = "sdxl-turbo";
 const ESRGAN: &str = "realesrgan";
+const WHISPER: &str = "whisper";
 
 /// The pronunciation network for words that no dictionary holds.
 const OOV: &str = "oov.onnx";
 
 /// What a person's own checkpoint needs of the catalogue.
 pub const OWN_REQUIRES: [&str; 2] = ["clip-vocabulary", "onnxruntime"];
+/// What a person's own recogniser needs of the catalogue.
+pub const OWN_RECOGNISER_REQUIRES: [&str; 2] = ["silero-vad", "onnxruntime"];
 
 /// Runs models with ONNX Runtime on one device.
 #[derive(Debug)]
@@ -123,14 +127,22 @@ impl LocalEngine {
         Ok(Resident::Upscale(Box::new(Esrgan::open_on(model, self.target(), self.pictures)?)))
     }
 
+    /// Runs on the CPU, as voices do.
+    fn recogniser(&self, folder: &Path, parts: &Parts) -> Result<Resident> {
+        let detector = parts.only_file(Kind::Component)?;
+        Ok(Resident::Transcribe(Box::new(Whisper::open(folder, Some(detector), self.threads)?)))
+    }
+
     /// Loads what lies at an absolute path.
     fn load_own(&self, path: &Path, vae: Option<&ModelId>, control: &dyn Control) -> Result<Resident> {
         let file = OwnFile::recognise(path)?;
-        let parts = self.verify(&OWN_REQUIRES.map(ModelId::from), control)?;
+        let requires = if file == OwnFile::Recogniser { OWN_RECOGNISER_REQUIRES } else { OWN_REQUIRES };
+        let parts = self.verify(&requires.map(ModelId::from), control)?;
         load_onnxruntime(parts.only_file(Kind::Runtime)?)?;
         match file {
             OwnFile::Sdxl => self.sdxl(path, vae, &parts, ""),
             OwnFile::Upscaler => self.upscaler(path),
+            OwnFile::Recogniser => self.recogniser(path, &parts),
         }
     }
 }
@@ -163,6 +175,7 @@ impl Engine for LocalEngine {
             Some(Capability::TextToImage) => {
                 self.sdxl(parts.only_file(Kind::Model)?, vae.as_ref(), &parts, &entry.family)
             }
+            Some(Capability::Transcribe) => self.recogniser(&parts.entry(Kind::Model)?.dir, &parts),
             Some(Capability::Upscale) => self.upscaler(parts.main_file(Kind::Model)?),
             _ => self.kokoro(&parts, memory(entry)),
         }
@@ -170,7 +183,7 @@ impl Engine for LocalEngine {
 }
 
 fn is_known(family: &str) -> bool {
-    family == KOKORO || SDXL.contains(&family) || family.starts_with(ESRGAN)
+    family == KOKORO || SDXL.contains(&family) || family.starts_with(ESRGAN) || family.starts_with(WHISPER)
 }
 
 /// The path that an id is, where it is no name of the catalogue.

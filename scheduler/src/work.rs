@@ -4,6 +4,7 @@ use crate::ScheduleError;
 use reelsmith_inference_core::catalogue::Capability;
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
+use reelsmith_inference_core::transcribe::{TranscribeRequest, Transcript};
 use reelsmith_inference_core::{Control, Footprint, ModelId, Resident};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -11,6 +12,7 @@ use tokio::sync::oneshot;
 /// A request, its answer once it is there, and the way to whoever waits for it.
 pub(crate) enum Work {
     Speak(Task<SpeakRequest, Speech>),
+    Transcribe(Task<TranscribeRequest, Transcript>),
     Generate(Task<ImageRequest, Generated>),
     Upscale(Task<UpscaleRequest, Image>),
 }
@@ -25,6 +27,7 @@ pub(crate) struct Task<Q, A> {
 /// A request by itself, which can be priced while its entry is in the queue.
 pub(crate) enum Request {
     Speak(Arc<SpeakRequest>),
+    Transcribe(Arc<TranscribeRequest>),
     Generate(Arc<ImageRequest>),
     Upscale(Arc<UpscaleRequest>),
 }
@@ -50,6 +53,7 @@ impl Work {
     pub(crate) fn request(&self) -> Request {
         match self {
             Self::Speak(task) => Request::Speak(Arc::clone(&task.request)),
+            Self::Transcribe(task) => Request::Transcribe(Arc::clone(&task.request)),
             Self::Generate(task) => Request::Generate(Arc::clone(&task.request)),
             Self::Upscale(task) => Request::Upscale(Arc::clone(&task.request)),
         }
@@ -65,6 +69,9 @@ impl Work {
         match (&mut *self, resident) {
             (Self::Speak(task), Resident::Speak(voice)) => {
                 task.answer = Some(voice.speak(&task.request, control)?);
+            }
+            (Self::Transcribe(task), Resident::Transcribe(recogniser)) => {
+                task.answer = Some(recogniser.transcribe(&task.request, control)?);
             }
             (Self::Generate(task), Resident::TextToImage(painter)) => {
                 task.answer = Some(painter.generate(&task.request, control)?);
@@ -90,6 +97,7 @@ impl Work {
     fn settle(self, error: Option<ScheduleError>) {
         match self {
             Self::Speak(task) => task.settle(error),
+            Self::Transcribe(task) => task.settle(error),
             Self::Generate(task) => task.settle(error),
             Self::Upscale(task) => task.settle(error),
         }
@@ -101,6 +109,7 @@ impl Request {
     pub(crate) fn footprint(&self, model: &ModelId, resident: &Resident) -> Result<Footprint, ScheduleError> {
         match (self, resident) {
             (Self::Speak(request), Resident::Speak(voice)) => Ok(voice.footprint(request)),
+            (Self::Transcribe(request), Resident::Transcribe(recogniser)) => Ok(recogniser.footprint(request)),
             (Self::Generate(request), Resident::TextToImage(painter)) => Ok(painter.footprint(request)),
             (Self::Upscale(request), Resident::Upscale(upscaler)) => Ok(upscaler.footprint(request)),
             (request, resident) => Err(request.misplaced(model, resident)),
@@ -110,6 +119,7 @@ impl Request {
     fn capability(&self) -> Capability {
         match self {
             Self::Speak(_) => Capability::Speak,
+            Self::Transcribe(_) => Capability::Transcribe,
             Self::Generate(_) => Capability::TextToImage,
             Self::Upscale(_) => Capability::Upscale,
         }

@@ -4,7 +4,7 @@ mod drawing;
 pub(super) mod hero;
 pub(super) mod image;
 mod inputs;
-mod stages;
+pub(super) mod stages;
 pub(super) mod thumbnail;
 pub(super) mod upscale;
 

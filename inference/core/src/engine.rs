@@ -3,6 +3,7 @@
 use crate::catalogue::Capability;
 use crate::image::{TextToImage, Upscale};
 use crate::speech::Speak;
+use crate::transcribe::Transcribe;
 use crate::{Control, Footprint, ModelId, Result};
 
 /// A loaded model, by what it can do. A capability is a variant, so that asking a voice for a
@@ -10,6 +11,8 @@ use crate::{Control, Footprint, ModelId, Result};
 pub enum Resident {
     /// Text to speech.
     Speak(Box<dyn Speak>),
+    /// Speech to text.
+    Transcribe(Box<dyn Transcribe>),
     /// Text to image.
     TextToImage(Box<dyn TextToImage>),
     /// Enlarging of images.
@@ -21,6 +24,7 @@ impl Resident {
     pub fn capability(&self) -> Capability {
         match self {
             Self::Speak(_) => Capability::Speak,
+            Self::Transcribe(_) => Capability::Transcribe,
             Self::TextToImage(_) => Capability::TextToImage,
             Self::Upscale(_) => Capability::Upscale,
         }

@@ -2,6 +2,7 @@
 
 use crate::diffusion::checkpoint::Checkpoint;
 use crate::esrgan;
+use crate::whisper;
 use reelsmith_graph::{Target, Weights};
 use reelsmith_inference_core::{ErrorKind, Footprint, InferenceError, Result};
 use std::path::Path;
@@ -16,13 +17,15 @@ pub(super) enum OwnFile {
     Sdxl,
     /// Real-ESRGAN.
     Upscaler,
+    /// Whisper.
+    Recogniser,
 }
 
 impl OwnFile {
     /// Looks at the folder's layout or at the names of the tensors.
     pub(super) fn recognise(path: &Path) -> Result<Self> {
         if path.is_dir() {
-            return Ok(Self::Sdxl);
+            return Ok(if whisper::is_model(path) { Self::Recogniser } else { Self::Sdxl });
         }
         if !path.exists() {
             let message = format!("there is nothing at {}", path.display());
@@ -45,6 +48,7 @@ impl OwnFile {
 pub(super) fn footprint(path: &Path, target: Target) -> Result<Footprint> {
     match OwnFile::recognise(path)? {
         OwnFile::Upscaler => esrgan::footprint(path),
+        OwnFile::Recogniser => whisper::footprint(path),
         OwnFile::Sdxl => {
             let checkpoint = Checkpoint::open(path, None)?;
             let [first, second] = &checkpoint.text;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 type Units = &'static [(&'static str, &'static str)];
 
 /// Tells how far a command is.
-pub(super) struct Stages<'a> {
+pub(in crate::commands) struct Stages<'a> {
     reporter: &'a mut Reporter,
     cancel: CancellationToken,
     loading: &'static str,
@@ -23,19 +23,19 @@ pub(super) struct Stages<'a> {
 
 impl<'a> Stages<'a> {
     /// A command that goes through the stages of these names.
-    pub(super) fn new(reporter: &'a mut Reporter, cancel: &CancellationToken, names: &[&str]) -> Self {
+    pub(in crate::commands) fn new(reporter: &'a mut Reporter, cancel: &CancellationToken, names: &[&str]) -> Self {
         let stages = names.iter().map(|name| Stage::one(name)).collect();
         reporter.step(&Event::Planned { stages, finished: Vec::new() });
         Self { reporter, cancel: cancel.clone(), loading: "model", units: &[], running: None }
     }
 
     /// The next requests are in the stage that their unit names; whatever else they count is loading.
-    pub(super) fn names(&mut self, loading: &'static str, units: Units) {
+    pub(in crate::commands) fn names(&mut self, loading: &'static str, units: Units) {
         (self.loading, self.units) = (loading, units);
     }
 
     /// Waits for a request and tells its progress; Ctrl-C cancels it.
-    pub(super) async fn watch<T, E, F>(
+    pub(in crate::commands) async fn watch<T, E, F>(
         &mut self,
         ask: impl FnOnce(Box<dyn Fn(Progress) + Send + Sync>, CancellationToken) -> F,
     ) -> Result<T, E>
