@@ -42,8 +42,8 @@ pub(crate) struct Args {
     /// Windows decoded at a time, by both.
     #[arg(long, value_delimiter = ',', default_value = "1,8")]
     batch: Vec<u32>,
-    /// Precisions of the peer.
-    #[arg(long, value_delimiter = ',', default_value = "float32")]
+    /// Precisions, by the peer's names.
+    #[arg(long, value_delimiter = ',', default_value = "float32,int8")]
     precisions: Vec<String>,
     /// Where the table and the figures go.
     #[arg(long, default_value = "benches/results")]
@@ -101,51 +101,79 @@ struct Row {
 /// # Errors
 /// If a model or a tool is missing or a contender fails.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    ensure!(args.runs > 0, "at least one round is needed");
     let scratch = tempfile::tempdir()?;
     let sound = scratch.path().join("sound.f32");
-    let (seconds, read) = lay(args, &sound)?;
-    let threads = args.threads.to_string();
-    let model = args.models.join("whisper-base-ct2");
-    let mut ours = Contender::start(
-        Command::new(std::env::current_exe()?)
-            .arg("transcribe-ours")
-            .arg("--models")
-            .arg(&args.models)
-            .args(["--threads", &threads]),
-        SETUP,
-    )?;
+    let laid = lay(args, &sound)?;
     let mut rows = Vec::new();
     for precision in &args.precisions {
-        let mut peer = Contender::start(
-            Command::new(&args.python)
-                .arg("benches/peers/transcribe_faster_whisper.py")
-                .arg(&model)
-                .args([precision.as_str(), threads.as_str()]),
-            SETUP,
-        )?;
-        for (beams, batch) in args.beams.iter().flat_map(|beams| args.batch.iter().map(move |b| (*beams, *b))) {
-            let ask = serde_json::to_string(&Ask { sound: sound.clone(), beams, batch })?;
-            let (mut us, mut them) = (Vec::new(), Vec::new());
-            for round in 0..=args.runs {
-                let (a, b) = (ours.ask::<Heard>(&ask)?, peer.ask::<Heard>(&ask)?);
-                eprintln!("{precision} beams {beams} batch {batch} round {round}: ours {:.1}, peer {:.1} CPU s", a.cpu, b.cpu);
-                // The first round warms the caches.
-                if round > 0 {
-                    us.push(a);
-                    them.push(b);
-                }
-            }
-            ensure!(!us.is_empty(), "at least one round is needed");
-            let (our_errors, peer_errors) =
-                (word_error_rate(&read, &plain(&us[0].text)), word_error_rate(&read, &plain(&them[0].text)));
-            let starts_apart = apart(&us[0].words, &them[0].words);
-            let precision = precision.clone();
-            rows.push(Row { precision, beams, batch, seconds, ours: us, peer: them, our_errors, peer_errors, starts_apart });
+        let [mut ours, mut peer] = contenders(args, precision)?;
+        let ways = args.beams.iter().flat_map(|beams| args.batch.iter().map(move |batch| (*beams, *batch)));
+        for (beams, batch) in ways {
+            let ask = Ask { sound: sound.clone(), beams, batch };
+            rows.push(contest(args, precision, (&mut ours, &mut peer), &ask, &laid)?);
         }
     }
     let markdown = table(args, &rows);
     println!("{markdown}");
     write(&args.out, "transcribe", &markdown, &rows)
+}
+
+/// Ours and the peer, each with its model loaded.
+fn contenders(args: &Args, precision: &str) -> Result<[Contender; 2]> {
+    let threads = args.threads.to_string();
+    let ours = Contender::start(
+        Command::new(std::env::current_exe()?)
+            .arg("transcribe-ours")
+            .arg("--models")
+            .arg(&args.models)
+            .args(["--threads", &threads, "--precision", precision]),
+        SETUP,
+    )?;
+    let peer = Contender::start(
+        Command::new(&args.python)
+            .arg("benches/peers/transcribe_faster_whisper.py")
+            .arg(args.models.join("whisper-base-ct2"))
+            .args([precision, &threads]),
+        SETUP,
+    )?;
+    Ok([ours, peer])
+}
+
+/// All rounds of one way to transcribe.
+fn contest(
+    args: &Args,
+    precision: &str,
+    (ours, peer): (&mut Contender, &mut Contender),
+    ask: &Ask,
+    (seconds, read): &(f64, Vec<String>),
+) -> Result<Row> {
+    let Ask { beams, batch, .. } = *ask;
+    let line = serde_json::to_string(ask)?;
+    let (mut us, mut them) = (Vec::new(), Vec::new());
+    for round in 0..=args.runs {
+        let (a, b) = (ours.ask::<Heard>(&line)?, peer.ask::<Heard>(&line)?);
+        eprintln!(
+            "{precision} beams {beams} batch {batch} round {round}: ours {:.1}, peer {:.1} CPU s",
+            a.cpu, b.cpu
+        );
+        // The first round warms the caches.
+        if round > 0 {
+            us.push(a);
+            them.push(b);
+        }
+    }
+    Ok(Row {
+        precision: precision.to_owned(),
+        beams,
+        batch,
+        seconds: *seconds,
+        our_errors: word_error_rate(read, &plain(&us[0].text)),
+        peer_errors: word_error_rate(read, &plain(&them[0].text)),
+        starts_apart: apart(&us[0].words, &them[0].words),
+        ours: us,
+        peer: them,
+    })
 }
 
 /// Writes the sounds one after the other with a second between, until they are long enough; gives how long they are and
@@ -156,7 +184,9 @@ fn lay(args: &Args, sound: &Path) -> Result<(f64, Vec<String>)> {
     while seconds(&bytes) < args.seconds {
         for (name, text) in READ {
             let path = args.sounds.join(format!("{name}.f32"));
-            bytes.extend(std::fs::read(&path).with_context(|| format!("read {}; {SETUP} makes it", path.display()))?);
+            bytes.extend(
+                std::fs::read(&path).with_context(|| format!("read {}; {SETUP} makes it", path.display()))?,
+            );
             bytes.extend(vec![0; 64_000]);
             words.extend(plain(text));
         }
@@ -197,19 +227,21 @@ fn apart(ours: &[(String, f64)], theirs: &[(String, f64)]) -> f64 {
 
 fn table(args: &Args, rows: &[Row]) -> String {
     let mut text = format!(
-        "Whisper base, {} threads, against faster-whisper with the same weights (ours computes in f32), voice detection and \
+        "Whisper base, {} threads, against faster-whisper with the same weights, voice detection and \
          word times on, {} rounds in turn. RTF is time by the seconds of sound (medians); the ratio is ours by the peer's \
          (median of each round's own). WER is of words, against what was read. {}.\n\n\
-         | peer's precision | beams | windows at a time | sound s | RTF wall | RTF CPU | peer RTF wall | peer RTF CPU | wall ratio \
+         | precision | beams | windows at a time | sound s | RTF wall | RTF CPU | peer RTF wall | peer RTF CPU | wall ratio \
          | CPU ratio | WER | peer WER | word starts apart, median |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
         args.threads,
         args.runs,
         machine(),
     );
     for row in rows {
-        let rtf = |all: &[Heard], of: fn(&Heard) -> f64| median(all.iter().map(|h| of(h) / row.seconds).collect());
-        let ratio =
-            |of: fn(&Heard) -> f64| median(row.ours.iter().zip(&row.peer).map(|(a, b)| of(a) / of(b)).collect());
+        let rtf =
+            |all: &[Heard], of: fn(&Heard) -> f64| median(all.iter().map(|h| of(h) / row.seconds).collect());
+        let ratio = |of: fn(&Heard) -> f64| {
+            median(row.ours.iter().zip(&row.peer).map(|(a, b)| of(a) / of(b)).collect())
+        };
         text += &format!(
             "| {} | {} | {} | {:.0} | {:.3} | {:.3} | {:.3} | {:.3} | **{:.2}** | **{:.2}** | {:.2} % | {:.2} % | {:.0} ms |\n",
             row.precision,

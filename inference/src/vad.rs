@@ -1,28 +1,25 @@
 //! Silero's voice activity detector (github.com/snakers4/silero-vad, version 6, MIT): how likely each stretch of 32 ms
-//! is speech. The published weights are written as one graph that takes many stretches in a run.
+//! is speech. Of the published forms it is the one that takes many stretches in a run.
 
 use crate::network::{Array, Network, Processor};
-use reelsmith_graph::builder::Attribute;
-use reelsmith_graph::nn::vector;
-use reelsmith_graph::{Element, Graph, Layer, Model, Target, Value, Weights};
-use reelsmith_inference_core::Result;
+use crate::whisper::files::{corrupt, read};
+use reelsmith_graph::Model;
+use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use std::path::Path;
 
 /// Samples of a stretch, at 16 kHz.
 pub const STRETCH: usize = 512;
 /// Samples before a stretch that are heard with it.
 const CONTEXT: usize = 64;
-/// Samples mirrored behind it.
-const MIRRORED: i64 = 64;
-/// Frequencies of its short Fourier transform.
-const BINS: usize = 129;
 /// Width of the recurrent layer.
 const WIDTH: usize = 128;
+/// The largest file; the published one has 1.2 MB.
+const MOST_BYTES: u64 = 1 << 26;
 
-const SOUND: &str = "sound";
-const SPEECH: &str = "speech";
+const SOUND: &str = "input";
+const SPEECH: &str = "speech_probs";
 /// The recurrent layer's two states, in and out.
-const STATES: [[&str; 2]; 2] = [["h", "h_next"], ["c", "c_next"]];
+const STATES: [[&str; 2]; 2] = [["h", "hn"], ["c", "cn"]];
 
 /// A loaded detector.
 pub struct Vad {
@@ -43,17 +40,24 @@ impl Default for Memory {
 }
 
 impl Vad {
-    /// Loads the published `silero_vad_16k.safetensors`.
+    /// Loads the published `silero_vad_16k_sequence.onnx`, and has it hear a moment of silence.
     ///
     /// # Errors
-    /// `ModelMissing`; `ModelCorrupt` naming a tensor that is missing, of another shape or of no layer;
-    /// `RuntimeMissing`, `OutOfMemory` or `Engine`.
+    /// `ModelMissing`, or `ModelCorrupt` if it is another network; `RuntimeMissing` or `OutOfMemory`.
     pub fn open(path: &Path) -> Result<Self> {
-        let weights = Weights::open(&[path.to_owned()])?;
-        let model = write(&weights)?;
-        weights.all_used()?;
+        let model = Model { onnx: read(path, MOST_BYTES)?, weight_bytes: 0, computed_bytes: 0 };
+        let other = |error: InferenceError| match error.kind() {
+            ErrorKind::Engine => {
+                let why = "it is no voice detector, or damaged; check it with `reelsmith models verify`";
+                corrupt(format!("{}: {why}", path.display())).with_source(error)
+            }
+            _ => error,
+        };
         // Its products are so small that a second thread only waits.
-        Ok(Self { network: Network::open("voice detector", &model, Processor::Cpu(1))? })
+        let mut vad =
+            Self { network: Network::open("voice detector", &model, Processor::Cpu(1)).map_err(other)? };
+        vad.listen(&[0.0; STRETCH], &mut Memory::default()).map_err(other)?;
+        Ok(vad)
     }
 
     /// How likely each stretch of `samples` is speech, 0 to 1, and keeps in `memory` what the next samples need. A last
@@ -76,97 +80,18 @@ impl Vad {
             inputs.push((*name, state.into()));
         }
         let made = self.network.run(&inputs, &[SPEECH, STATES[0][1], STATES[1][1]])?;
-        let Ok([speech, h, c]) = <[Array; 3]>::try_from(made) else {
-            unreachable!("as many outputs as were asked for")
+        let fits = |made: &[Array; 3]| {
+            made[0].data.len() == count && made[1..].iter().all(|s| s.data.len() == WIDTH)
+        };
+        let made = <[Array; 3]>::try_from(made).ok().filter(fits);
+        let Some([speech, h, c]) = made else {
+            return Err(InferenceError::new(
+                ErrorKind::Engine,
+                "the voice detector gave numbers of another shape",
+            ));
         };
         memory.states = [h, c];
         memory.context.copy_from_slice(&line[count * STRETCH..]);
         Ok(speech.data)
     }
-}
-
-/// Input: `sound` (N, context and stretch). Output: `speech` (N). Both states are (1, 1, width).
-fn write(weights: &Weights) -> Result<Model> {
-    let (mut g, root) = (Graph::new("voice detector", Target::PLAIN), weights.layer(""));
-    let sound = g.input(SOUND, Element::F32, &["stretches".into(), (CONTEXT + STRETCH).into()]);
-    let pads = g.ints(&[0, 0, 0, MIRRORED]);
-    let x = g.node("Pad", &[sound, pads], &[("mode", Attribute::Text("reflect"))]);
-    let x = g.reshape(x, &[0, 1, -1]);
-    let x = conv(&mut g, &root.at("stft_conv"), x, [1, 2 * BINS, 256], [128, 0])?;
-    let mut x = magnitude(&mut g, x);
-    let layers = [("conv1", BINS, 128, 1), ("conv2", 128, 64, 2), ("conv3", 64, 64, 2), ("conv4", 64, WIDTH, 1)];
-    for (name, from, to, stride) in layers {
-        let made = conv(&mut g, &root.at(name), x, [from, to, 3], [stride, 1])?;
-        x = g.node("Relu", &[made], &[]);
-    }
-    let x = g.reshape(x, &[-1, 1, WIDTH as i64]);
-    let hidden = recurrent(&mut g, &root.at("lstm_cell"), x)?;
-    let hidden = g.reshape(hidden, &[-1, WIDTH as i64, 1]);
-    let hidden = g.node("Relu", &[hidden], &[]);
-    let made = conv(&mut g, &root.at("final_conv"), hidden, [WIDTH, 1, 1], [1, 0])?;
-    let made = g.node("Sigmoid", &[made], &[]);
-    let made = g.reshape(made, &[-1]);
-    g.output(SPEECH, made, &["stretches".into()]);
-    Ok(g.finish())
-}
-
-fn conv(
-    g: &mut Graph,
-    layer: &Layer<'_>,
-    x: Value,
-    [from, to, kernel]: [usize; 3],
-    [stride, padding]: [i64; 2],
-) -> Result<Value> {
-    let shape = [to, from, kernel];
-    let (tensor, adapters) = layer.tensor("weight", &shape)?;
-    let mut inputs = vec![x, g.weight(tensor, adapters, &shape.map(|extent| extent as i64))];
-    if layer.has("bias") {
-        inputs.push(vector(g, layer, "bias", to)?);
-    }
-    let attributes = [
-        ("kernel_shape", Attribute::Ints(vec![kernel as i64])),
-        ("strides", Attribute::Ints(vec![stride])),
-        ("pads", Attribute::Ints(vec![padding; 2])),
-    ];
-    Ok(g.scoped(layer.name(), |g| g.node("Conv", &inputs, &attributes)))
-}
-
-/// Real and imaginary parts (N, 2 bins, frames) to their absolute value (N, bins, frames).
-fn magnitude(g: &mut Graph, x: Value) -> Value {
-    let axis = g.ints(&[1]);
-    let half = |g: &mut Graph, from: usize, to: usize| {
-        let (start, end) = (g.ints(&[from as i64]), g.ints(&[to as i64]));
-        let part = g.node("Slice", &[x, start, end, axis], &[]);
-        g.mul(part, part)
-    };
-    let (real, imaginary) = (half(g, 0, BINS), half(g, BINS, 2 * BINS));
-    let sum = g.add(real, imaginary);
-    g.node("Sqrt", &[sum], &[])
-}
-
-/// A long short-term memory over (N, 1, width), one stretch after the other.
-fn recurrent(g: &mut Graph, layer: &Layer<'_>, x: Value) -> Result<Value> {
-    let states = STATES.map(|[name, _]| g.input(name, Element::F32, &[1.into(), 1.into(), WIDTH.into()]));
-    // PyTorch has the gates in the order input, forget, cell, output; ONNX input, output, forget, cell.
-    const GATES: [usize; 4] = [0, 3, 1, 2];
-    let matrix = |g: &mut Graph, name: &str| -> Result<Value> {
-        let (tensor, _) = layer.tensor(name, &[4 * WIDTH, WIDTH])?;
-        let shape = [1, WIDTH as i64, WIDTH as i64];
-        let gates = GATES.map(|gate| g.weight(&tensor.rows(gate * WIDTH, WIDTH), &[], &shape));
-        Ok(g.concat(&gates, 1))
-    };
-    let (input, hidden) = (matrix(g, "weight_ih")?, matrix(g, "weight_hh")?);
-    let mut biases = Vec::new();
-    for name in ["bias_ih", "bias_hh"] {
-        let (tensor, _) = layer.tensor(name, &[4 * WIDTH])?;
-        biases.extend(GATES.map(|gate| g.weight(&tensor.rows(gate * WIDTH, WIDTH), &[], &[1, WIDTH as i64])));
-    }
-    let bias = g.concat(&biases, 1);
-    let nothing = g.nothing();
-    let inputs = [x, input, hidden, bias, nothing, states[0], states[1]];
-    let made = g.node_with("LSTM", &inputs, 3, &[("hidden_size", Attribute::Int(WIDTH as i64))]);
-    for ([_, name], state) in STATES.iter().zip(&made[1..]) {
-        g.output(name, *state, &[1.into(), 1.into(), WIDTH.into()]);
-    }
-    Ok(made[0])
 }

@@ -8,7 +8,7 @@
 mod attempt;
 pub mod checkpoint;
 pub mod config;
-mod files;
+pub(crate) mod files;
 mod fit;
 pub mod graph;
 pub mod mel;
@@ -27,7 +27,8 @@ use crate::vad::Vad;
 use checkpoint::Checkpoint;
 use mel::{HOP, LogMel};
 use model::{Networks, Sound};
-use reelsmith_graph::{Target, Weights};
+pub use reelsmith_graph::Target;
+use reelsmith_graph::Weights;
 use reelsmith_inference_core::transcribe::{
     Task, Transcribe, TranscribeOptions, TranscribeRequest, Transcript,
 };
@@ -86,9 +87,17 @@ impl Whisper {
     /// `ModelMissing` or `ModelCorrupt` naming the file; `RuntimeMissing` before ONNX Runtime was loaded,
     /// `OutOfMemory`, or `Engine`.
     pub fn open(model: &Path, vad: Option<&Path>, threads: usize) -> Result<Self> {
+        Self::open_for(model, vad, threads, Target::CPU)
+    }
+
+    /// The same for `target`, which must be a CPU: [`Target::CPU`], or [`Target::CPU_8_BIT`] for products in 8 bits.
+    ///
+    /// # Errors
+    /// As [`Whisper::open`].
+    pub fn open_for(model: &Path, vad: Option<&Path>, threads: usize, target: Target) -> Result<Self> {
         let Checkpoint { config, weights, tokenizer, alignment_heads, suppressed } = Checkpoint::open(model)?;
         let processor = Processor::from(threads);
-        let networks = Networks::open(&config, &weights, &alignment_heads, Target::CPU, processor)?;
+        let networks = Networks::open(&config, &weights, &alignment_heads, target, processor)?;
         let rules = Rules::new(&tokenizer, &suppressed);
         let vad = vad.map(Vad::open).transpose()?;
         let weights = resident(&weights);
@@ -127,7 +136,8 @@ impl Whisper {
         }
         let temperatures = &options.temperatures;
         let good = |temperature: &f32| (0.0..=2.0).contains(temperature);
-        if temperatures.is_empty() || temperatures.len() > MOST_TEMPERATURES || !temperatures.iter().all(good) {
+        if temperatures.is_empty() || temperatures.len() > MOST_TEMPERATURES || !temperatures.iter().all(good)
+        {
             return refused(format!(
                 "`temperatures` are {temperatures:?}; expected 1 to {MOST_TEMPERATURES}, each 0 to 2"
             ));

@@ -109,7 +109,9 @@ impl Request {
     pub(crate) fn footprint(&self, model: &ModelId, resident: &Resident) -> Result<Footprint, ScheduleError> {
         match (self, resident) {
             (Self::Speak(request), Resident::Speak(voice)) => Ok(voice.footprint(request)),
-            (Self::Transcribe(request), Resident::Transcribe(recogniser)) => Ok(recogniser.footprint(request)),
+            (Self::Transcribe(request), Resident::Transcribe(recogniser)) => {
+                Ok(recogniser.footprint(request))
+            }
             (Self::Generate(request), Resident::TextToImage(painter)) => Ok(painter.footprint(request)),
             (Self::Upscale(request), Resident::Upscale(upscaler)) => Ok(upscaler.footprint(request)),
             (request, resident) => Err(request.misplaced(model, resident)),

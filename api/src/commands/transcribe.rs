@@ -30,7 +30,8 @@ pub(super) async fn run(context: &mut Context, args: &Args) -> Outcome {
         false => None,
     };
     let path = spool.as_ref().map_or(args.file.as_path(), |spool| spool.path()).to_owned();
-    let examined = blocking(move || Source::open(ffmpeg, &path).map_err(|error| pipeline_failure(error.into())));
+    let examined =
+        blocking(move || Source::open(ffmpeg, &path).map_err(|error| pipeline_failure(error.into())));
     let source = unless(&context.cancel, examined).await?;
     let request = TranscribeRequest { sound: Sound::stream(source), options: options(args) };
     let teller = context.reporter.teller();

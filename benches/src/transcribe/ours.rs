@@ -4,7 +4,7 @@ use super::{Ask, Heard};
 use crate::cpu::own_seconds;
 use anyhow::Result;
 use reelsmith_inference::runtime::load_onnxruntime;
-use reelsmith_inference::whisper::Whisper;
+use reelsmith_inference::whisper::{Target, Whisper};
 use reelsmith_inference_core::NoControl;
 use reelsmith_inference_core::transcribe::{Sound, Transcribe, TranscribeOptions, TranscribeRequest};
 use std::io::{BufRead, Write};
@@ -18,6 +18,8 @@ pub(crate) struct OursArgs {
     models: PathBuf,
     #[arg(long)]
     threads: usize,
+    #[arg(long)]
+    precision: String,
 }
 
 /// Answers every line of standard input with what was heard.
@@ -26,14 +28,21 @@ pub(crate) struct OursArgs {
 /// If the model cannot be loaded or a file cannot be transcribed.
 pub(crate) fn run_ours(args: &OursArgs) -> Result<()> {
     load_onnxruntime(&args.models.join("onnxruntime/libonnxruntime.so"))?;
-    let detector = args.models.join("silero-vad/silero_vad_16k.safetensors");
-    let mut whisper = Whisper::open(&args.models.join("whisper-base-ct2"), Some(&detector), args.threads)?;
+    let detector = args.models.join("silero-vad/silero_vad_16k_sequence.onnx");
+    let target = if args.precision == "int8" { Target::CPU_8_BIT } else { Target::CPU };
+    let model = args.models.join("whisper-base-ct2");
+    let mut whisper = Whisper::open_for(&model, Some(&detector), args.threads, target)?;
     for line in std::io::stdin().lock().lines() {
         let Ask { sound, beams, batch } = serde_json::from_str(&line?)?;
         let bytes = std::fs::read(sound)?;
         let samples = bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        let options =
-            TranscribeOptions { beams, batch, words: true, language: Some("en".into()), ..TranscribeOptions::default() };
+        let options = TranscribeOptions {
+            beams,
+            batch,
+            words: true,
+            language: Some("en".into()),
+            ..TranscribeOptions::default()
+        };
         let request = TranscribeRequest { sound: Sound::samples(samples), options };
         let (cpu, wall) = (own_seconds(), Instant::now());
         let transcript = whisper.transcribe(&request, &NoControl)?;

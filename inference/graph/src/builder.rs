@@ -106,16 +106,17 @@ impl Graph {
         output
     }
 
-    /// Adds a node of `count` outputs.
-    pub fn node_with(
+    /// Adds a node of `count` outputs whose operator belongs to `domain`.
+    pub fn nodes_of(
         &mut self,
+        domain: &'static str,
         operator: &str,
         inputs: &[Value],
         count: usize,
         attributes: &[(&str, Attribute)],
     ) -> Vec<Value> {
         let outputs: Vec<Value> = (0..count).map(|_| self.fresh()).collect();
-        self.push("", operator, inputs, &outputs, attributes);
+        self.push(domain, operator, inputs, &outputs, attributes);
         outputs
     }
 

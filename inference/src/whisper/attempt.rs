@@ -40,13 +40,14 @@ impl Run<'_> {
     /// The text of each window.
     pub(super) fn attempts(&mut self, sound: &Sound, steer: &Steer, at: Progress) -> Result<Vec<Attempt>> {
         let temperatures = &self.options.temperatures;
-        let first = self.attempt(sound, steer, temperatures[0], 0, at)?;
+        let seed = seed_of(self.options.seed, self.windows, 0);
+        let first = self.attempt(sound, steer, temperatures[0], seed, at)?;
         let mut best = Vec::new();
         for (window, mut attempt) in first.into_iter().enumerate() {
             let alone = (!attempt.is_good(self.options)).then(|| sound.chosen(&[window]));
             for (n, temperature) in temperatures.iter().enumerate().skip(1) {
                 let Some(sound) = alone.as_ref().filter(|_| !attempt.is_good(self.options)) else { break };
-                let seed = self.options.seed ^ (self.windows + window as u64) << 8 | n as u64;
+                let seed = seed_of(self.options.seed, self.windows + window as u64, n);
                 attempt = self.attempt(sound, steer, *temperature, seed, at)?.remove(0);
             }
             best.push(attempt);
@@ -83,6 +84,11 @@ impl Run<'_> {
         };
         Ok(all.into_iter().map(attempt).collect())
     }
+}
+
+/// The seed of the `n`th attempt at a window, so that no two draw alike.
+fn seed_of(seed: u64, window: u64, n: usize) -> u64 {
+    seed ^ (window << 8 | n as u64)
 }
 
 /// Bytes of a text over its bytes compressed: more than 2 or so where it repeats itself.

@@ -71,7 +71,9 @@ fn heads(named: Option<Vec<[usize; 2]>>, config: &WhisperConfig) -> Result<Vec<[
     let (layers, heads) = (config.decoder_layers, config.decoder_attention_heads);
     let named = named.filter(|named| !named.is_empty());
     let Some(mut named) = named else {
-        return Ok((layers / 2..layers).flat_map(|layer| (0..heads).map(move |head| [layer, head])).collect());
+        return Ok((layers / 2..layers)
+            .flat_map(|layer| (0..heads).map(move |head| [layer, head]))
+            .collect());
     };
     named.sort_unstable();
     named.dedup();
@@ -118,9 +120,12 @@ fn ctranslate2(path: &Path, binary: &Path) -> Result<(WhisperConfig, Weights, Ge
     let mut weights = raw.renamed(renamed);
     let names: Vec<String> = weights.iter().map(|(name, _)| name.to_owned()).collect();
     for name in names {
-        for (joined, parts) in [("qkv_proj", &["q_proj", "k_proj", "v_proj"][..]), ("kv_proj", &["k_proj", "v_proj"])] {
+        for (joined, parts) in
+            [("qkv_proj", &["q_proj", "k_proj", "v_proj"][..]), ("kv_proj", &["k_proj", "v_proj"])]
+        {
             if let Some((layer, tensor)) = name.split_once(&format!(".{joined}.")) {
-                let parts: Vec<String> = parts.iter().map(|part| format!("{layer}.{part}.{tensor}")).collect();
+                let parts: Vec<String> =
+                    parts.iter().map(|part| format!("{layer}.{part}.{tensor}")).collect();
                 weights.split(&name, &parts.iter().map(String::as_str).collect::<Vec<_>>())?;
             }
         }

@@ -122,10 +122,7 @@ impl WhisperConfig {
             }
         }
         if !(1..=MOST_BANDS).contains(&self.num_mel_bins) {
-            return refused(format!(
-                "`num_mel_bins` is {}; expected 1 to {MOST_BANDS}",
-                self.num_mel_bins
-            ));
+            return refused(format!("`num_mel_bins` is {}; expected 1 to {MOST_BANDS}", self.num_mel_bins));
         }
         for (name, heads) in [
             ("encoder_attention_heads", self.encoder_attention_heads),

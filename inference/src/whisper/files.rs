@@ -10,7 +10,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// `ModelMissing` if there is none; `ModelCorrupt` if it cannot be read or has more than `most`.
-pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => missing(path),
         _ => corrupt(format!("{} cannot be read", path.display())).with_source(error),
@@ -23,6 +23,6 @@ pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     }
 }
 
-pub(super) fn corrupt(message: String) -> InferenceError {
+pub(crate) fn corrupt(message: String) -> InferenceError {
     InferenceError::new(ErrorKind::ModelCorrupt, message)
 }

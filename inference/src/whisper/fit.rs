@@ -80,7 +80,12 @@ mod tests {
 
     #[test]
     fn words_go_to_the_stretch_in_which_they_begin() {
-        let words = vec![word(" a", 2, 0.0, 1.0), word("", 0, 1.0, 1.0), word(" b", 2, 1.0, 2.0), word(" c", 1, 2.0, 3.0)];
+        let words = vec![
+            word(" a", 2, 0.0, 1.0),
+            word("", 0, 1.0, 1.0),
+            word(" b", 2, 1.0, 2.0),
+            word(" c", 1, 2.0, 3.0),
+        ];
         let texts: Vec<Vec<String>> =
             grouped(words, &[3, 2]).into_iter().map(|g| g.into_iter().map(|w| w.text).collect()).collect();
         assert_eq!(texts, [vec![" a", " b"], vec![" c"]]);

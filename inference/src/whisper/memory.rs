@@ -14,7 +14,8 @@ pub(super) fn peak(config: &WhisperConfig, options: &TranscribeOptions) -> u64 {
     // Keys and values of the sound: as the encoder gives them, as they are joined, and while windows are left out.
     let sound = 3 * 2 * config.decoder_layers * config.max_source_positions * config.d_model;
     // Each text's own keys and values, twice while a step adds to them, and the logits of a step.
-    let text = 4 * config.max_target_positions * config.decoder_layers * config.d_model + 3 * config.vocab_size;
+    let text =
+        4 * config.max_target_positions * config.decoder_layers * config.d_model + 3 * config.vocab_size;
     let samples = (config.frames() * HOP) as u64 * (batch + 1) * 2;
     let numbers = encoder as u64 + batch * (sound as u64 + texts * text as u64) + samples;
     numbers * size_of::<f32>() as u64

@@ -86,9 +86,11 @@ impl Cache {
             return;
         }
         for part in &mut self.parts {
-            let steps = part.chunks_exact(self.texts * self.width);
-            let kept = steps.flat_map(|step| texts.iter().map(|n| &step[n * self.width..][..self.width]));
-            *part = kept.flatten().copied().collect();
+            let mut kept = Vec::with_capacity(self.length * texts.len() * self.width);
+            for step in part.chunks_exact(self.texts * self.width) {
+                texts.iter().for_each(|n| kept.extend_from_slice(&step[n * self.width..][..self.width]));
+            }
+            *part = kept;
         }
         self.texts = texts.len();
     }
@@ -120,7 +122,8 @@ impl Networks {
             (encoder(config, weights, target)?, decoder(config, weights, alignment, target)?);
         weights.all_used()?;
         let parts = (0..config.decoder_layers).flat_map(|n| Part::BOTH.map(|part| (n, part)));
-        let names = parts.map(|(n, part)| Names { cross: part.cross(n), past: part.past(n), new: part.new(n) });
+        let names =
+            parts.map(|(n, part)| Names { cross: part.cross(n), past: part.past(n), new: part.new(n) });
         let names = names.collect();
         let encoder = Network::open_unplanned("Whisper encoder", &hearing, processor)?;
         let decoder = Network::open_unplanned("Whisper decoder", &writing, processor)?;
@@ -203,8 +206,7 @@ impl Networks {
         let rows: Vec<i64> = wanted.iter().map(|row| *row as i64).collect();
         let (ids_shape, rows_shape) = ([texts, steps], [rows.len()]);
         let past_shape = [cache.length, texts, self.config.d_model];
-        let mut inputs =
-            vec![(TOKENS, Feed::Ints(&ids_shape, &ids)), (ROWS, Feed::Ints(&rows_shape, &rows))];
+        let mut inputs = vec![(TOKENS, Feed::Ints(&ids_shape, &ids)), (ROWS, Feed::Ints(&rows_shape, &rows))];
         for ((names, past), cross) in self.names.iter().zip(&cache.parts).zip(&sound.parts) {
             inputs.push((&names.past, Feed::Floats(&past_shape, past)));
             inputs.push((&names.cross, cross.into()));

@@ -1,6 +1,7 @@
 //! Which token may come next (openai-whisper, `decoding.py`, the logit filters).
 
 use super::tokenizer::Tokenizer;
+use crate::operators::exponential;
 
 /// Times within which a window's first text must begin: one second, in steps of 0.02 s.
 const LATEST_START: u32 = 50;
@@ -20,8 +21,26 @@ pub struct Rules {
 /// Symbols that mark noises and the like rather than speech, each by itself or in a row.
 const SYMBOLS: &str = "\"#()*+/:;<=>@[\\]^_`{|}~「」『』";
 const ROWS: [&str; 20] = [
-    "<<", ">>", "<<<", ">>>", "--", "---", "-(", "-[", "('", "(\"", "((", "))", "(((", ")))", "[[", "]]", "{{", "}}",
-    "♪♪", "♪♪♪",
+    "<<",
+    ">>",
+    "<<<",
+    ">>>",
+    "--",
+    "---",
+    "-(",
+    "-[",
+    "('",
+    "(\"",
+    "((",
+    "))",
+    "(((",
+    ")))",
+    "[[",
+    "]]",
+    "{{",
+    "}}",
+    "♪♪",
+    "♪♪♪",
 ];
 /// Of these the first token alone marks them.
 const NOTES: &str = "♩♪♫♬♭♮♯";
@@ -75,13 +94,11 @@ impl Rules {
     /// Where some time is likelier than any one word, a time comes.
     fn prefer_times(&self, logits: &mut [f32]) {
         let (words, times) = logits.split_at(self.first_timestamp as usize);
-        let most = |logits: &[f32]| logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let (word, time) = (most(words), most(times));
+        let (word, time) = (exponential::most(words), exponential::most(times));
         if time == f32::NEG_INFINITY {
             return;
         }
-        let sum: f32 = times.iter().map(|logit| (logit - time).exp()).sum();
-        if time + sum.ln() > word {
+        if time + exponential::sum(times, time).ln() > word {
             forbid(logits, 0..self.first_timestamp);
         }
     }

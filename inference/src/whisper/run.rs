@@ -5,7 +5,7 @@ use super::Whisper;
 use super::attempt::{Attempt, Steer};
 use super::mel::{HOP, SAMPLE_RATE};
 use super::model::Sound;
-use super::segments::{Cut, cut};
+use super::segments::{Cut, Piece, cut};
 use super::speech::Speech;
 use super::words::{Timed, align, median_duration, tidy};
 use crate::network::Array;
@@ -39,6 +39,12 @@ struct Window {
 impl Window {
     fn seconds(&self) -> f64 {
         self.samples as f64 / SAMPLE_RATE as f64
+    }
+
+    /// Where seconds of the window are among all speech.
+    fn places(&self, start: f64, end: f64) -> Range<f64> {
+        let place = |seconds: f64| self.place as f64 + seconds * SAMPLE_RATE as f64;
+        place(start)..place(end)
     }
 }
 
@@ -166,7 +172,8 @@ impl Run<'_> {
             before = tokenizer.encode(&format!(" {}", words.trim()));
             before.truncate(room);
         }
-        let prompt = if with_written || self.windows == 0 || self.options.batch > 1 { &self.written[..] } else { &[] };
+        let prompt =
+            if with_written || self.windows == 0 || self.options.batch > 1 { &self.written[..] } else { &[] };
         before.extend(&prompt[prompt.len().saturating_sub(room - before.len())..]);
         let mut tokens = Vec::new();
         if !before.is_empty() {
@@ -226,8 +233,7 @@ impl Run<'_> {
         let mut all = align(&self.whisper.tokenizer, language, (&tokens, &logs), &scores, before, frames);
         let median = median_duration(&all);
         tidy(&mut all, median);
-        let counts: Vec<usize> =
-            cut.pieces.iter().map(|piece| text(piece.tokens.clone()).count()).collect();
+        let counts: Vec<usize> = cut.pieces.iter().map(|piece| text(piece.tokens.clone()).count()).collect();
         let mut groups = super::fit::grouped(all, &counts);
         let offset = window.place as f64 / SAMPLE_RATE as f64;
         super::fit::fit(&mut groups, &mut cut.pieces, median, self.last_end - offset);
@@ -246,51 +252,61 @@ impl Run<'_> {
         words: Option<Vec<Vec<Timed>>>,
         window: &Window,
     ) {
-        let places = |start: f64, end: f64| {
-            let place = |seconds: f64| window.place as f64 + seconds * SAMPLE_RATE as f64;
-            place(start)..place(end)
-        };
         let mut words = words.map(Vec::into_iter);
         for piece in &cut.pieces {
-            let tokens = &attempt.said.tokens[piece.tokens.clone()];
-            let text = self.whisper.tokenizer.decode(tokens);
             let group = words.as_mut().and_then(Iterator::next);
-            if text.trim().is_empty() || piece.start >= piece.end && group.as_ref().is_none_or(Vec::is_empty) {
-                continue;
+            let is_empty = piece.start >= piece.end && group.as_ref().is_none_or(Vec::is_empty);
+            let segment = self.segment(speech, attempt, piece, group, window);
+            if !segment.text.trim().is_empty() && !is_empty {
+                let end = self.whisper.tokenizer.special().end;
+                self.written.extend(segment.tokens.iter().filter(|id| **id != end));
+                self.transcript.segments.push(segment);
             }
-            let words: Option<Vec<Word>> = group.map(|group| {
-                let told = group.into_iter().map(|word| {
-                    let times = speech.times(places(word.start, word.end));
-                    Word { start: times.start, end: times.end, text: word.text, probability: word.probability }
-                });
-                told.collect()
-            });
-            let mut times = speech.span(places(piece.start, piece.end));
-            let ends = words.as_ref().and_then(|words| Some((words.first()?, words.last()?)));
-            if let Some((first, last)) = ends {
-                times = first.start..last.end.max(first.start);
-            }
-            self.written.extend(tokens.iter().filter(|id| **id != self.whisper.tokenizer.special().end));
-            self.transcript.segments.push(Segment {
-                start: times.start,
-                end: times.end,
-                text,
-                tokens: tokens.to_vec(),
-                temperature: attempt.temperature,
-                log_probability: attempt.said.log_probability(),
-                compression_ratio: attempt.ratio,
-                no_speech: attempt.said.no_speech,
-                words,
-            });
         }
         let keep = self.whisper.networks.config().max_target_positions;
         self.written.drain(..self.written.len().saturating_sub(keep));
+    }
+
+    /// A stretch of the window with its times in the sound.
+    fn segment(
+        &self,
+        speech: &Speech<'_>,
+        attempt: &Attempt,
+        piece: &Piece,
+        words: Option<Vec<Timed>>,
+        window: &Window,
+    ) -> Segment {
+        let words: Option<Vec<Word>> = words.map(|words| {
+            let told = words.into_iter().map(|word| {
+                let times = speech.times(window.places(word.start, word.end));
+                Word { start: times.start, end: times.end, text: word.text, probability: word.probability }
+            });
+            told.collect()
+        });
+        let ends = words.as_ref().and_then(|words| Some((words.first()?, words.last()?)));
+        let times = match ends {
+            Some((first, last)) => first.start..last.end.max(first.start),
+            None => speech.span(window.places(piece.start, piece.end)),
+        };
+        let tokens = attempt.said.tokens[piece.tokens.clone()].to_vec();
+        Segment {
+            start: times.start,
+            end: times.end,
+            text: self.whisper.tokenizer.decode(&tokens),
+            tokens,
+            temperature: attempt.temperature,
+            log_probability: attempt.said.log_probability(),
+            compression_ratio: attempt.ratio,
+            no_speech: attempt.said.no_speech,
+            words,
+        }
     }
 }
 
 /// How far the text has come, in seconds of the sound.
 fn progress(speech: &Speech<'_>) -> Progress {
     let place = speech.place() as f64;
-    let done = if speech.held().is_empty() { speech.seconds() } else { speech.times(place..place + 1.0).start };
+    let done =
+        if speech.held().is_empty() { speech.seconds() } else { speech.times(place..place + 1.0).start };
     Progress { done: done as u64, total: speech.total().map(|total| total.ceil() as u64), unit: "seconds" }
 }

@@ -3,6 +3,7 @@
 
 use super::model::{Networks, Sound};
 use super::rules::Rules;
+use crate::operators::exponential;
 use reelsmith_inference_core::{InferenceError, Result, Verdict};
 use std::borrow::Cow;
 
@@ -110,8 +111,10 @@ impl Search<'_> {
             if state.windows.is_empty() || length + 1 == most {
                 break;
             }
-            let ids: Vec<Vec<u32>> =
-                state.rows().map(|said| vec![said.tokens.last().copied().unwrap_or(self.rules.end())]).collect();
+            let ids: Vec<Vec<u32>> = state
+                .rows()
+                .map(|said| vec![said.tokens.last().copied().unwrap_or(self.rules.end())])
+                .collect();
             let step = self.networks.step(&state.sound, &mut state.cache, &ids, &[0])?;
             logits = step.logits.data;
         }
@@ -167,7 +170,14 @@ impl<'a> State<'a> {
             rows.extend(std::iter::repeat_n(place, texts));
         }
         cache.choose(&rows);
-        Ok(Self { sound: Cow::Borrowed(sound), cache, texts, windows, done: vec![Said::default(); count], first })
+        Ok(Self {
+            sound: Cow::Borrowed(sound),
+            cache,
+            texts,
+            windows,
+            done: vec![Said::default(); count],
+            first,
+        })
     }
 
     /// The texts, in the order of the rows of a step.
@@ -176,13 +186,7 @@ impl<'a> State<'a> {
     }
 
     /// Every text gets the token that `choose` takes for it.
-    fn extend(
-        &mut self,
-        logs: &[f32],
-        vocabulary: usize,
-        end: u32,
-        mut choose: impl FnMut(&[f32]) -> u32,
-    ) {
+    fn extend(&mut self, logs: &[f32], vocabulary: usize, end: u32, mut choose: impl FnMut(&[f32]) -> u32) {
         let texts = self.windows.iter_mut().flat_map(|window| window.growing.iter_mut());
         for (text, row) in texts.zip(logs.chunks(vocabulary)).filter(|(text, _)| !text.is_finished) {
             let id = choose(row);
@@ -294,17 +298,17 @@ impl Window {
 
 /// Logits to logarithms of probabilities, in place.
 fn log_softmax(row: &mut [f32]) {
-    let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = row.iter().map(|logit| (logit - most).exp()).sum();
-    let shift = most + sum.ln();
+    let most = exponential::most(row);
+    let shift = most + exponential::sum(row, most).ln();
     row.iter_mut().for_each(|logit| *logit -= shift);
 }
 
 fn likeliest(row: &[f32]) -> u32 {
     // The first of equals, as in the reference.
-    let best = row.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (id, log)| {
-        if *log > best.1 { (id, *log) } else { best }
-    });
+    let best = row
+        .iter()
+        .enumerate()
+        .fold((0, f32::NEG_INFINITY), |best, (id, log)| if *log > best.1 { (id, *log) } else { best });
     best.0 as u32
 }
 

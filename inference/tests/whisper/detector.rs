@@ -7,7 +7,7 @@ use reelsmith_inference_core::ErrorKind;
 
 fn open() -> Vad {
     load_runtime();
-    Vad::open(&model_file("silero-vad/silero_vad_16k.safetensors")).unwrap()
+    Vad::open(&model_file("silero-vad/silero_vad_16k_sequence.onnx")).unwrap()
 }
 
 #[test]
@@ -41,11 +41,13 @@ fn nothing_is_no_stretch_and_leaves_the_memory_as_it_is() {
 fn another_network_is_told_from_a_detector() {
     load_runtime();
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("vad.safetensors");
+    let path = folder.path().join("vad.onnx");
     let error = Vad::open(&path).map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ModelMissing);
-    std::fs::write(&path, b"\x02\0\0\0\0\0\0\0{}").unwrap();
-    let error = Vad::open(&path).map(drop).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ModelCorrupt);
-    assert!(error.to_string().contains("stft_conv.weight"), "{error}");
+    for other in [b"no graph".to_vec(), std::fs::read(model_file("g2p-en/oov.onnx")).unwrap()] {
+        std::fs::write(&path, other).unwrap();
+        let error = Vad::open(&path).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ModelCorrupt, "{error}");
+        assert!(error.to_string().contains("vad.onnx"), "{error}");
+    }
 }

@@ -52,6 +52,12 @@ fn open(case: &Case, target: Target) -> Networks {
     Networks::open(&config, &weights, &all_heads(&config), target, 2.into()).unwrap()
 }
 
+/// With operators of ours and without.
+fn both(case: Case) -> [(std::rc::Rc<Case>, Target); 2] {
+    let case = std::rc::Rc::new(case);
+    [Target::CPU, Target::PLAIN].map(|target| (case.clone(), target))
+}
+
 #[test]
 fn the_encoder_agrees_with_the_reference() {
     for case in cases("whisper-network") {
@@ -68,8 +74,8 @@ fn the_encoder_agrees_with_the_reference() {
 
 #[test]
 fn the_decoder_agrees_with_the_reference_however_the_tokens_come() {
-    for case in cases("whisper-network") {
-        let mut networks = open(&case, Target::CPU);
+    for (case, target) in cases("whisper-network").into_iter().flat_map(both) {
+        let mut networks = open(&case, target);
         let sound = networks.hear(&mel(&case, &config(&case))).unwrap();
         let (ids, expected) = (ids(&case), case.floats("logits"));
         let (texts, steps, vocabulary) = (ids.len(), ids[0].len(), config(&case).vocab_size);
@@ -98,8 +104,8 @@ fn the_decoder_agrees_with_the_reference_however_the_tokens_come() {
 
 #[test]
 fn the_attention_to_the_sound_is_the_references() {
-    for case in cases("whisper-network") {
-        let mut networks = open(&case, Target::CPU);
+    for (case, target) in cases("whisper-network").into_iter().flat_map(both) {
+        let mut networks = open(&case, target);
         let config = config(&case);
         let sound = networks.hear(&mel(&case, &config)).unwrap();
         let ids = ids(&case);
@@ -113,7 +119,8 @@ fn the_attention_to_the_sound_is_the_references() {
         for (place, scores) in made.data.chunks(frames).enumerate() {
             let (step, rest) = (place % steps, place / steps);
             let (text, rest) = (rest % texts, rest / texts);
-            let (head, window) = (rest % (config.decoder_layers * heads), rest / (config.decoder_layers * heads));
+            let (head, window) =
+                (rest % (config.decoder_layers * heads), rest / (config.decoder_layers * heads));
             let (layer, head) = (head / heads, head % heads);
             let at = (((layer * windows + window) * texts + text) * heads + head) * steps + step;
             let error = relative_error(&softmax(scores), &expected[at * frames..][..frames]);
@@ -151,6 +158,24 @@ fn texts_that_go_on_after_a_choice_are_as_if_there_had_been_none() {
 }
 
 #[test]
+fn products_in_eight_bits_come_near() {
+    for case in cases("whisper-network") {
+        let mut networks = open(&case, Target::CPU_8_BIT);
+        let made = networks.encoded(&mel(&case, &config(&case))).unwrap();
+        let error = relative_error(&made.data, &case.floats("encoded"));
+        let sound = networks.hear(&mel(&case, &config(&case))).unwrap();
+        let ids = ids(&case);
+        let mut cache = networks.begin(ids.len());
+        let wanted: Vec<usize> = (0..ids[0].len()).collect();
+        let made = networks.step(&sound, &mut cache, &ids, &wanted).unwrap().logits;
+        let other = relative_error(&made.data, &case.floats("logits"));
+        println!("{}: encoder {error:e}, decoder {other:e}", case.name);
+        // Rounding is felt, and stays small.
+        assert!(1e-4 < error && error <= 0.05 && other <= 0.05, "{}: {error:e}, {other:e}", case.name);
+    }
+}
+
+#[test]
 fn missing_and_superfluous_tensors_are_named() {
     let case = cases("whisper-network").remove(0);
     let (_folder, weights) = checkpoint(&case);
@@ -166,6 +191,7 @@ fn missing_and_superfluous_tensors_are_named() {
         let said = refused(&fewer);
         assert!(said.contains(name), "{name}: {said}");
     }
-    let more = weights.renamed(|name| Some(name.replace("encoder.layer_norm.bias", "encoder.layer_norm.other")));
+    let more =
+        weights.renamed(|name| Some(name.replace("encoder.layer_norm.bias", "encoder.layer_norm.other")));
     assert!(refused(&more).contains("encoder.layer_norm.bias"));
 }

@@ -25,7 +25,8 @@ fn refused(folder: &Path) -> (ErrorKind, String) {
 #[test]
 fn the_shape_of_the_real_model_is_found_in_its_tensors() {
     let path = model_file("whisper-base-ct2/model.bin");
-    let Checkpoint { config, alignment_heads, suppressed, .. } = Checkpoint::open(path.parent().unwrap()).unwrap();
+    let Checkpoint { config, alignment_heads, suppressed, .. } =
+        Checkpoint::open(path.parent().unwrap()).unwrap();
     assert_eq!((config.d_model, config.encoder_layers, config.decoder_layers), (512, 6, 6));
     assert_eq!((config.encoder_attention_heads, config.vocab_size, config.num_mel_bins), (8, 51865, 80));
     assert_eq!((config.max_source_positions, config.max_target_positions), (1500, 448));
@@ -69,7 +70,8 @@ fn a_folder_that_lacks_a_file_names_it() {
     let (kind, said) = refused(empty.path());
     assert_eq!(kind, ErrorKind::ModelMissing);
     assert!(said.contains("tokenizer.json"), "{said}");
-    std::fs::copy(model_file("whisper-base-ct2/tokenizer.json"), empty.path().join("tokenizer.json")).unwrap();
+    std::fs::copy(model_file("whisper-base-ct2/tokenizer.json"), empty.path().join("tokenizer.json"))
+        .unwrap();
     let (kind, said) = refused(empty.path());
     assert_eq!(kind, ErrorKind::ModelMissing);
     assert!(said.contains("config.json"), "{said}");

@@ -43,7 +43,10 @@ fn ids_become_the_texts_of_the_reference() {
 fn steering_tokens_are_found_by_their_names() {
     let tokenizer = tokenizer();
     let special = tokenizer.special();
-    assert_eq!((special.end, special.start, special.translate, special.transcribe), (50257, 50258, 50358, 50359));
+    assert_eq!(
+        (special.end, special.start, special.translate, special.transcribe),
+        (50257, 50258, 50358, 50359)
+    );
     assert_eq!((special.previous, special.no_speech, special.no_timestamps), (50361, 50362, 50363));
     assert_eq!(special.first_timestamp, 50364);
     assert_eq!(special.languages.len(), 99);

@@ -23,7 +23,11 @@ fn words_and_their_times_are_those_of_the_reference() {
         assert_eq!(texts, expected, "{}", case.name);
         let close = |a: f64, b: f64| (a - b).abs() < 1e-9;
         for ((word, start), end) in made.iter().zip(list("starts")).zip(list("ends")) {
-            assert!(close(word.start, start) && close(word.end, end), "{}: {word:?} {start} {end}", case.name);
+            assert!(
+                close(word.start, start) && close(word.end, end),
+                "{}: {word:?} {start} {end}",
+                case.name
+            );
         }
         assert_eq!(made.iter().map(|word| word.tokens).sum::<usize>(), tokens.len());
         assert!(made[0].probability > made[made.len() - 1].probability);

@@ -23,7 +23,11 @@ pub(in crate::commands) struct Stages<'a> {
 
 impl<'a> Stages<'a> {
     /// A command that goes through the stages of these names.
-    pub(in crate::commands) fn new(reporter: &'a mut Reporter, cancel: &CancellationToken, names: &[&str]) -> Self {
+    pub(in crate::commands) fn new(
+        reporter: &'a mut Reporter,
+        cancel: &CancellationToken,
+        names: &[&str],
+    ) -> Self {
         let stages = names.iter().map(|name| Stage::one(name)).collect();
         reporter.step(&Event::Planned { stages, finished: Vec::new() });
         Self { reporter, cancel: cancel.clone(), loading: "model", units: &[], running: None }

@@ -32,7 +32,8 @@ fn verbose(transcript: &Transcript, is_translated: bool) -> Value {
         "text": transcript.text(),
         "segments": segments,
     });
-    let words: Vec<_> = transcript.segments.iter().filter_map(|segment| segment.words.as_ref()).flatten().collect();
+    let words: Vec<_> =
+        transcript.segments.iter().filter_map(|segment| segment.words.as_ref()).flatten().collect();
     if !words.is_empty() {
         let words: Vec<Value> = words
             .iter()
@@ -74,7 +75,11 @@ fn cues(transcript: &Transcript) -> Vec<Cue> {
     let cue = |segment: &Segment| Cue {
         start: segment.start,
         end: segment.end,
-        words: vec![CaptionWord { text: segment.text.trim().to_owned(), start: segment.start, end: segment.end }],
+        words: vec![CaptionWord {
+            text: segment.text.trim().to_owned(),
+            start: segment.start,
+            end: segment.end,
+        }],
         lines: std::iter::once(0..1).collect(),
     };
     transcript.segments.iter().map(cue).collect()
@@ -86,7 +91,8 @@ mod tests {
     use reelsmith_inference_core::transcribe::Word;
 
     fn heard() -> Transcript {
-        let word = |text: &str, start: f64, end: f64| Word { start, end, text: text.into(), probability: 0.5 };
+        let word =
+            |text: &str, start: f64, end: f64| Word { start, end, text: text.into(), probability: 0.5 };
         let segment = |text: &str, start: f64, end: f64, words| Segment {
             start,
             end,
@@ -103,7 +109,12 @@ mod tests {
             language_probability: 1.0,
             duration: 4.5,
             segments: vec![
-                segment(" Ever tried.", 0.5, 1.5, Some(vec![word(" Ever", 0.5, 0.9), word(" tried.", 0.9, 1.5)])),
+                segment(
+                    " Ever tried.",
+                    0.5,
+                    1.5,
+                    Some(vec![word(" Ever", 0.5, 0.9), word(" tried.", 0.9, 1.5)]),
+                ),
                 segment(" Ever <failed> --> once.", 2.0, 3.25, None),
             ],
         }
@@ -130,7 +141,10 @@ mod tests {
         assert_eq!(read(TranscriptFormat::Json), json!({ "text": "Ever tried. Ever <failed> --> once." }));
         let verbose = read(TranscriptFormat::VerboseJson);
         assert_eq!((&verbose["task"], &verbose["language"]), (&json!("translate"), &json!("en")));
-        assert_eq!(verbose["words"][1], json!({ "word": "tried.", "start": 0.9, "end": 1.5, "probability": 0.5 }));
+        assert_eq!(
+            verbose["words"][1],
+            json!({ "word": "tried.", "start": 0.9, "end": 1.5, "probability": 0.5 })
+        );
         assert_eq!(verbose["segments"][1]["seek"], 200);
         assert_eq!(verbose["segments"][0]["avg_logprob"], -0.25);
     }

@@ -88,7 +88,9 @@ impl Table {
         }
         let offset = self.at;
         if bytes > self.length - self.at {
-            return Err(invalid(format!("`{name}` goes beyond the file's end: it is cut off, fetch it again")));
+            return Err(invalid(format!(
+                "`{name}` goes beyond the file's end: it is cut off, fetch it again"
+            )));
         }
         self.at += bytes;
         // `bytes` came from a u32.
@@ -214,8 +216,7 @@ mod tests {
         ];
         for (entry, expected) in lies {
             let count = 1u32.to_le_bytes();
-            let bytes =
-                [&6u32.to_le_bytes()[..], &name("W"), &0u32.to_le_bytes(), &count, &entry].concat();
+            let bytes = [&6u32.to_le_bytes()[..], &name("W"), &0u32.to_le_bytes(), &count, &entry].concat();
             let error = read_bytes(&bytes).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::ModelCorrupt);
             assert!(error.to_string().contains(expected), "{error}");

@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn speech_is_kept_with_a_margin_and_a_short_silence_within_it() {
-        let (spans, line) = kept(&likelihoods(&[(100, 0.1), (50, 0.9), (40, 0.1), (50, 0.9), (300, 0.1)]), 64);
+        let (spans, line) =
+            kept(&likelihoods(&[(100, 0.1), (50, 0.9), (40, 0.1), (50, 0.9), (300, 0.1)]), 64);
         assert_eq!(spans, [(100 * STRETCH - MARGIN, 240 * STRETCH + MARGIN)]);
         // In the middle of the silence, and at the end.
         assert_eq!(line.pauses, [70 * STRETCH + MARGIN, 140 * STRETCH + 2 * MARGIN]);
@@ -178,10 +179,7 @@ mod tests {
     #[test]
     fn a_long_silence_parts_speech_and_both_parts_have_their_margins() {
         let (spans, _) = kept(&likelihoods(&[(50, 0.9), (100, 0.1), (50, 0.9)]), 256);
-        assert_eq!(
-            spans,
-            [(0, 50 * STRETCH + MARGIN), (150 * STRETCH - MARGIN, 200 * STRETCH)]
-        );
+        assert_eq!(spans, [(0, 50 * STRETCH + MARGIN), (150 * STRETCH - MARGIN, 200 * STRETCH)]);
     }
 
     proptest! {

@@ -52,7 +52,8 @@ impl Tokenizer {
     }
 
     fn build(file: File) -> std::result::Result<Self, String> {
-        let added: HashMap<&str, u32> = file.added_tokens.iter().map(|t| (t.content.as_str(), t.id)).collect();
+        let added: HashMap<&str, u32> =
+            file.added_tokens.iter().map(|t| (t.content.as_str(), t.id)).collect();
         let special = special(&added)?;
         let mut vocab = file.model.vocab;
         vocab.retain(|token, _| !added.contains_key(token.as_str()));
@@ -65,8 +66,11 @@ impl Tokenizer {
             let spelling: Option<Box<[u8]>> = token.chars().map(byte).collect();
             spellings[*id as usize] = spelling.ok_or_else(|| format!("`{token}` does not spell bytes"))?;
         }
-        let id = |token: &str| vocab.get(token).copied().ok_or_else(|| format!("there is no token `{token}`"));
-        let bytes = (0..=u8::MAX).map(|byte| id(&letter(byte).to_string())).collect::<std::result::Result<_, String>>()?;
+        let id =
+            |token: &str| vocab.get(token).copied().ok_or_else(|| format!("there is no token `{token}`"));
+        let bytes = (0..=u8::MAX)
+            .map(|byte| id(&letter(byte).to_string()))
+            .collect::<std::result::Result<_, String>>()?;
         let mut pairs = HashMap::new();
         for (rank, pair) in file.model.merges.iter().enumerate() {
             let (left, right) = match pair {
