@@ -12,8 +12,8 @@ use reelsmith_pipelines::report::{FileFact, ModelFact};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Entries that the tests need beside what a Short needs: the recogniser that reads speech back, the
-/// vocabulary of prompts, and the upscalers.
+/// Entries that the tests need beside what a Short needs: the recogniser that reads speech back and its voice
+/// detector, the vocabulary of prompts, and the upscalers.
 const TEST_FAMILIES: [&str; 4] = ["whisper-base", "silero-vad", "clip-vocabulary", "realesrgan"];
 
 /// The catalogue, the store, and the chosen voice model.
@@ -108,7 +108,7 @@ impl Library {
         self.of_kind(Kind::Font).collect()
     }
 
-    /// What the tests need: the same, the recogniser, the upscalers and CLIP's vocabulary.
+    /// What the tests need: the same, the recogniser with its detector, the upscalers and CLIP's vocabulary.
     pub fn for_tests(&self) -> Vec<ModelId> {
         let mut ids = self.for_short();
         let extra = self.catalogue().iter().filter(|model| TEST_FAMILIES.contains(&model.family.as_str()));

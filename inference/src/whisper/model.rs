@@ -125,8 +125,8 @@ impl Networks {
         let names =
             parts.map(|(n, part)| Names { cross: part.cross(n), past: part.past(n), new: part.new(n) });
         let names = names.collect();
-        let encoder = Network::open_unplanned("Whisper encoder", &hearing, processor)?;
-        let decoder = Network::open_unplanned("Whisper decoder", &writing, processor)?;
+        let encoder = Network::open_for_steps("Whisper encoder", &hearing, processor)?;
+        let decoder = Network::open_for_steps("Whisper decoder", &writing, processor)?;
         Ok(Self { encoder, decoder, config: config.clone(), names })
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Run<'a> {
     pub(super) options: &'a TranscribeOptions,
     pub(super) control: &'a dyn Control,
     pub(super) transcript: Transcript,
-    /// Tokens written so far that steer the next window.
+    /// Tokens that may steer the next window: the prompt, and what was written where that steers.
     pub(super) written: Vec<u32>,
     /// Where, in seconds of speech, the last segment ended.
     pub(super) last_end: f64,
@@ -258,8 +258,10 @@ impl Run<'_> {
             let is_empty = piece.start >= piece.end && group.as_ref().is_none_or(Vec::is_empty);
             let segment = self.segment(speech, attempt, piece, group, window);
             if !segment.text.trim().is_empty() && !is_empty {
-                let end = self.whisper.tokenizer.special().end;
-                self.written.extend(segment.tokens.iter().filter(|id| **id != end));
+                if self.options.condition && self.options.batch == 1 {
+                    let end = self.whisper.tokenizer.special().end;
+                    self.written.extend(segment.tokens.iter().filter(|id| **id != end));
+                }
                 self.transcript.segments.push(segment);
             }
         }

@@ -119,10 +119,10 @@ fn a_long_sound_can_be_left_after_its_beginning() {
     let path = made(
         folder.path(),
         "long.flac",
-        &["-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono", "-t", "36000", "-compression_level", "0"],
+        &["-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono", "-t", "1800", "-compression_level", "0"],
     );
     let file = SoundFile::examine(&ffmpeg(), &path).unwrap();
-    assert_eq!(file.seconds, Some(36_000.0));
+    assert_eq!(file.seconds, Some(1_800.0));
     let mut decoding = file.decode(&ffmpeg(), RATE);
     let mut second = vec![1.0; RATE as usize];
     assert_eq!(decoding.read(&mut second).unwrap(), second.len());
@@ -136,7 +136,7 @@ fn a_long_sound_can_be_left_after_its_beginning() {
             break;
         }
     }
-    assert_eq!(samples, 36_000 * u64::from(RATE));
+    assert_eq!(samples, 1_800 * u64::from(RATE));
     let mut other = file.decode(&ffmpeg(), RATE);
     assert_eq!(other.read(&mut second[..10]).unwrap(), 10);
 }
