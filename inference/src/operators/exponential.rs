@@ -47,7 +47,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     let x = if x > -87.0 { x } else { -87.0 };
     let rounded = x * std::f32::consts::LOG2_E + ROUND;
     let n = rounded - ROUND;
-    let x = (x - n * 0.693_359_375) + n * 2.121_944_4e-4;
+    let x = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
     let p = 1.987_569_1e-4 * x + 1.398_199_9e-3;
     let p = p * x + 8.333_452e-3;
     let p = p * x + 4.166_579_6e-2;

@@ -59,7 +59,7 @@ impl Part {
     }
 
     /// Of the tokens given: decoder's output.
-    pub fn new(self, layer: usize) -> String {
+    pub fn added(self, layer: usize) -> String {
         format!("new_{}_{layer}", self.letter())
     }
 }

@@ -123,7 +123,7 @@ impl Networks {
         weights.all_used()?;
         let parts = (0..config.decoder_layers).flat_map(|n| Part::BOTH.map(|part| (n, part)));
         let names =
-            parts.map(|(n, part)| Names { cross: part.cross(n), past: part.past(n), new: part.new(n) });
+            parts.map(|(n, part)| Names { cross: part.cross(n), past: part.past(n), new: part.added(n) });
         let names = names.collect();
         let encoder = Network::open_for_steps("Whisper encoder", &hearing, processor)?;
         let decoder = Network::open_for_steps("Whisper decoder", &writing, processor)?;

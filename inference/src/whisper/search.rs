@@ -102,7 +102,7 @@ impl Search<'_> {
             }
             match way {
                 Way::Beams(2..) => state.follow(&logits, vocabulary, self.rules.end()),
-                Way::Beams(_) => state.extend(&logits, vocabulary, self.rules.end(), |row| likeliest(row)),
+                Way::Beams(_) => state.extend(&logits, vocabulary, self.rules.end(), likeliest),
                 Way::Chance(_, temperature, _) => {
                     state.extend(&logits, vocabulary, self.rules.end(), |row| chance.draw(row, temperature));
                 }

@@ -69,8 +69,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    type Told = (f64, f64, Range<usize>);
+
     /// 0.00 is 100; what is less is text.
-    fn pieces(tokens: &[u32], whole: bool) -> (Vec<(f64, f64, Range<usize>)>, Option<f64>) {
+    fn pieces(tokens: &[u32], whole: bool) -> (Vec<Told>, Option<f64>) {
         let cut = cut(tokens, 100, 30.0, whole);
         (cut.pieces.into_iter().map(|p| (p.start, p.end, p.tokens)).collect(), cut.until)
     }

@@ -7,7 +7,7 @@ use reelsmith_inference_core::ErrorKind;
 
 fn open() -> Vad {
     load_runtime();
-    Vad::open(&model_file("silero-vad/silero_vad_16k_sequence.onnx")).unwrap()
+    Vad::open(&model_file("silero-vad/silero_vad_16k_sequence.onnx")).expect("the published detector loads")
 }
 
 #[test]

@@ -14,19 +14,20 @@ const BAR: f32 = 1e-4;
 fn checkpoint(case: &Case) -> (tempfile::TempDir, Weights) {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let file = folder.path().join("model.safetensors");
-    let dtype = match case.json["dtype"].as_str().unwrap() {
+    let dtype = match case.json["dtype"].as_str().expect("as the script wrote it") {
         "f16" => Dtype::F16,
         "bf16" => Dtype::BF16,
         _ => Dtype::F32,
     };
     Tensors::of(dtype).filled(&case.shapes("/weights"), "", case.seed()).write(&file);
-    let weights = Weights::open(&[file]).unwrap();
+    let weights = Weights::open(&[file]).expect("as the script wrote it");
     let weights = weights.renamed(|name| Some(name.strip_prefix("model.").unwrap_or(name).to_owned()));
     (folder, weights)
 }
 
 fn config(case: &Case) -> WhisperConfig {
-    WhisperConfig::parse(case.json["config"].to_string().as_bytes(), &case.name).unwrap()
+    WhisperConfig::parse(case.json["config"].to_string().as_bytes(), &case.name)
+        .expect("as the script wrote it")
 }
 
 /// Every head, in the order of the layers.
@@ -49,7 +50,7 @@ fn open(case: &Case, target: Target) -> Networks {
     load_runtime();
     let (_folder, weights) = checkpoint(case);
     let config = config(case);
-    Networks::open(&config, &weights, &all_heads(&config), target, 2.into()).unwrap()
+    Networks::open(&config, &weights, &all_heads(&config), target, 2.into()).expect("as the script wrote it")
 }
 
 /// With operators of ours and without.
@@ -151,7 +152,8 @@ fn texts_that_go_on_after_a_choice_are_as_if_there_had_been_none() {
         let made = networks.step(&sound, &mut cache, &tail, &[ids.len() - half - 1]).unwrap().logits;
         for (row, whole) in made.data.chunks(made.shape[2]).zip([ids, &other, ids]) {
             let mut cache = networks.begin(1);
-            let alone = networks.step(&sound, &mut cache, &[whole.clone()], &[whole.len() - 1]).unwrap();
+            let alone =
+                networks.step(&sound, &mut cache, std::slice::from_ref(whole), &[whole.len() - 1]).unwrap();
             assert!(relative_error(row, &alone.logits.data) <= BAR, "{}", case.name);
         }
     }

@@ -8,11 +8,12 @@ use std::path::Path;
 
 /// The real model's folder with another `model.bin`.
 fn folder(binary: &[u8]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a scratch folder");
     for name in ["tokenizer.json", "config.json"] {
-        std::fs::copy(model_file(&format!("whisper-base-ct2/{name}")), folder.path().join(name)).unwrap();
+        std::fs::copy(model_file(&format!("whisper-base-ct2/{name}")), folder.path().join(name))
+            .expect("the file is copied");
     }
-    std::fs::write(folder.path().join("model.bin"), binary).unwrap();
+    std::fs::write(folder.path().join("model.bin"), binary).expect("the file is written");
     folder
 }
 

@@ -7,7 +7,7 @@ use reelsmith_inference_core::ErrorKind;
 use sha2::{Digest, Sha256};
 
 fn tokenizer() -> Tokenizer {
-    Tokenizer::open(&model_file("whisper-base-ct2/tokenizer.json")).unwrap()
+    Tokenizer::open(&model_file("whisper-base-ct2/tokenizer.json")).expect("the published vocabulary loads")
 }
 
 fn ids(value: &serde_json::Value) -> Vec<u32> {

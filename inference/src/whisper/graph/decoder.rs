@@ -154,7 +154,7 @@ impl LayerWriter<'_> {
             let made = projection(g, &layer, name, rows, width)?;
             let line = g.node("Reshape", &[made, self.steps.texts_by_steps_by_width], &[]);
             let line = g.transpose(line, &[1, 0, 2]);
-            g.output(&part.new(self.n), line, &["steps".into(), "texts".into(), width.into()]);
+            g.output(&part.added(self.n), line, &["steps".into(), "texts".into(), width.into()]);
             new.push((made, line));
         }
         let [past_key, past_value] = self.inputs.past;
