@@ -29,8 +29,9 @@ bench: setup-test ## Measure against peers and print the tables of benches/resul
 	benches/peers/assembly_setup.sh
 	benches/peers/voice_setup.sh
 	benches/peers/embed_setup.sh
+	benches/peers/transcribe_setup.sh
 	cargo build --release --package reelsmith --package reelsmith-benches
-	for bench in assembly voice first words captions embed job store decision; do cargo run --quiet --release --package reelsmith-benches -- $$bench || exit 1; done
+	for bench in assembly voice first words captions embed transcribe job store decision; do cargo run --quiet --release --package reelsmith-benches -- $$bench || exit 1; done
 
 bench-networks: setup-test ## Measure SDXL's networks beside PyTorch (7 GB of packages, 11 GB of random weights).
 	benches/peers/networks_setup.sh

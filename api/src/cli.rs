@@ -3,6 +3,7 @@
 pub mod embed;
 pub mod images;
 pub mod speech;
+pub mod sounds;
 pub mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -57,6 +58,8 @@ pub enum Command {
     Speak(speech::Speak),
     /// Say a script of several speakers
     Dialogue(speech::Dialogue),
+    /// Write down what is said in a sound or video file
+    Transcribe(sounds::Transcribe),
     /// Measure models on this machine
     #[command(subcommand)]
     Bench(Bench),

@@ -12,6 +12,7 @@ mod serve;
 mod slug;
 mod speech;
 mod summary;
+mod transcribe;
 
 use crate::cli::{Bench, Cli, Command, Global, Make};
 use crate::config::{Config, Flags};
@@ -92,6 +93,7 @@ async fn dispatch(command: Command, config: Config, reporter: &mut Reporter) -> 
         Command::Embed(args) => embed::run(&mut context, &args).await,
         Command::Speak(args) => speech::speak(&mut context, &args).await,
         Command::Dialogue(args) => speech::dialogue(&mut context, &args).await,
+        Command::Transcribe(args) => transcribe::run(&mut context, &args).await,
         Command::Bench(Bench::Images(args)) => bench::images(&mut context, &args).await,
         Command::Serve(_) => serve::serve(&mut context).await,
         Command::Models(command) => models::run(&mut context, command).await,

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
-use reelsmith_inference::engine::OWN_REQUIRES;
+use reelsmith_inference::engine::{OWN_RECOGNISER_REQUIRES, OWN_REQUIRES};
 use reelsmith_inference::store::{State, Store, StoreConfig, StoreError, StoreErrorKind};
 use reelsmith_inference_core::ModelId;
 use reelsmith_inference_core::catalogue::{Capability, Catalogue, Kind, Model};
@@ -12,9 +12,10 @@ use reelsmith_pipelines::report::{FileFact, ModelFact};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Entries that the tests need beside what a Short needs: the recogniser that reads speech back, the
-/// vocabulary of prompts, the upscalers, and the reader of texts.
-const TEST_FAMILIES: [&str; 4] = ["whisper-base", "clip-vocabulary", "realesrgan", "all-minilm-l6-v2"];
+/// Entries that the tests need beside what a Short needs: the recogniser that reads speech back and its voice
+/// detector, the vocabulary of prompts, the upscalers, and the reader of texts.
+const TEST_FAMILIES: [&str; 5] =
+    ["whisper-base", "silero-vad", "clip-vocabulary", "realesrgan", "all-minilm-l6-v2"];
 
 /// The catalogue, the store, and the chosen voice model.
 #[derive(Debug, Clone)]
@@ -102,12 +103,19 @@ impl Library {
         self.closure(&ids)
     }
 
+    /// What transcribing needs: the model's own entry, and what a person's own takes of the catalogue.
+    pub fn for_transcripts(&self, entries: &[ModelId]) -> Vec<ModelId> {
+        let own = OWN_RECOGNISER_REQUIRES.map(ModelId::from);
+        let ids: Vec<ModelId> = entries.iter().chain(&own).chain([&self.runtime]).cloned().collect();
+        self.closure(&ids)
+    }
+
     /// The fonts.
     pub fn for_type(&self) -> Vec<ModelId> {
         self.of_kind(Kind::Font).collect()
     }
 
-    /// What the tests need: the same, the recogniser, the upscalers and CLIP's vocabulary.
+    /// What the tests need: the same, the recogniser with its detector, the upscalers and CLIP's vocabulary.
     pub fn for_tests(&self) -> Vec<ModelId> {
         let mut ids = self.for_short();
         let extra = self.catalogue().iter().filter(|model| TEST_FAMILIES.contains(&model.family.as_str()));

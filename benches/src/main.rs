@@ -16,6 +16,7 @@ mod networks;
 mod results;
 mod seams;
 mod store;
+mod transcribe;
 mod tree;
 mod voice;
 
@@ -67,7 +68,13 @@ enum Command {
     /// Speed of sentence embeddings, against sentence-transformers and ONNX Runtime.
     Embed(embed::Args),
     /// What `embed` runs as our contender.
+    #[command(hide = true)]
     EmbedOurs(embed::OursArgs),
+    /// Speed and errors of the recogniser, against faster-whisper.
+    Transcribe(transcribe::Args),
+    /// What `transcribe` runs as our contender.
+    #[command(hide = true)]
+    TranscribeOurs(transcribe::OursArgs),
     /// Cost of the store's calls as its rows grow.
     Store(store::Args),
     /// Time of a scheduling decision as the queue grows.
@@ -99,6 +106,8 @@ fn main() -> anyhow::Result<()> {
         Command::SeamsOurs(args) => seams::run_ours(&args),
         Command::Embed(args) => embed::run(&args),
         Command::EmbedOurs(args) => embed::run_ours(&args),
+        Command::Transcribe(args) => transcribe::run(&args),
+        Command::TranscribeOurs(args) => transcribe::run_ours(&args),
         Command::Store(args) => store::run(&args),
         Command::Decision(args) => decision::run(&args),
     }

@@ -10,6 +10,7 @@ use crate::kokoro::Kokoro;
 use crate::network::{CudaTuning, Processor};
 use crate::runtime::load_onnxruntime;
 use crate::store::{Store, Verified};
+use crate::whisper::Whisper;
 use own::OwnFile;
 use reelsmith_graph::{Element, Target};
 use reelsmith_inference_core::catalogue::{Capability, Catalogue, Kind, Memory, Model};
@@ -18,17 +19,20 @@ use reelsmith_inference_core::{
 };
 use std::path::{Path, PathBuf};
 
-/// The families that [`Kokoro`], [`Sdxl`] and [`Esrgan`] perform.
+/// The families that [`Kokoro`], [`Sdxl`], [`Esrgan`] and [`Whisper`] perform.
 const KOKORO: &str = "kokoro-82m";
 const SDXL: [&str; 2] = ["sdxl", SDXL_TURBO];
 const SDXL_TURBO: &str = "sdxl-turbo";
 const ESRGAN: &str = "realesrgan";
+const WHISPER: &str = "whisper";
 
 /// The pronunciation network for words that no dictionary holds.
 const OOV: &str = "oov.onnx";
 
 /// What a person's own checkpoint needs of the catalogue.
 pub const OWN_REQUIRES: [&str; 2] = ["clip-vocabulary", "onnxruntime"];
+/// What a person's own recogniser needs of the catalogue.
+pub const OWN_RECOGNISER_REQUIRES: [&str; 2] = ["silero-vad", "onnxruntime"];
 
 /// Runs models with ONNX Runtime on one device.
 #[derive(Debug)]
@@ -134,16 +138,24 @@ impl LocalEngine {
         Ok(Resident::Rerank(Box::new(Reranker::open(model, Target::CPU, self.threads)?)))
     }
 
+    /// Runs on the CPU, as voices do.
+    fn recogniser(&self, folder: &Path, parts: &Parts) -> Result<Resident> {
+        let detector = parts.only_file(Kind::Component)?;
+        Ok(Resident::Transcribe(Box::new(Whisper::open(folder, Some(detector), self.threads)?)))
+    }
+
     /// Loads what lies at an absolute path.
     fn load_own(&self, path: &Path, vae: Option<&ModelId>, control: &dyn Control) -> Result<Resident> {
         let file = OwnFile::recognise(path)?;
-        let parts = self.verify(&OWN_REQUIRES.map(ModelId::from), control)?;
+        let requires = if file == OwnFile::Recogniser { OWN_RECOGNISER_REQUIRES } else { OWN_REQUIRES };
+        let parts = self.verify(&requires.map(ModelId::from), control)?;
         load_onnxruntime(parts.only_file(Kind::Runtime)?)?;
         match file {
             OwnFile::Sdxl => self.sdxl(path, vae, &parts, ""),
             OwnFile::Upscaler => self.upscaler(path),
             OwnFile::Embedder => self.embedder(path),
             OwnFile::Reranker => self.reranker(path),
+            OwnFile::Recogniser => self.recogniser(path, &parts),
         }
     }
 }
@@ -176,6 +188,7 @@ impl Engine for LocalEngine {
             Some(Capability::TextToImage) => {
                 self.sdxl(parts.only_file(Kind::Model)?, vae.as_ref(), &parts, &entry.family)
             }
+            Some(Capability::Transcribe) => self.recogniser(&parts.entry(Kind::Model)?.dir, &parts),
             Some(Capability::Upscale) => self.upscaler(parts.main_file(Kind::Model)?),
             Some(Capability::Embed) => self.embedder(&parts.entry(Kind::Model)?.dir),
             Some(Capability::Rerank) => self.reranker(&parts.entry(Kind::Model)?.dir),
@@ -188,7 +201,10 @@ impl Engine for LocalEngine {
 fn is_known(model: &Model) -> bool {
     let family = model.family.as_str();
     let reads = matches!(model.capability, Some(Capability::Embed | Capability::Rerank));
-    reads || family == KOKORO || SDXL.contains(&family) || family.starts_with(ESRGAN)
+    reads
+        || family == KOKORO
+        || SDXL.contains(&family)
+        || [ESRGAN, WHISPER].iter().any(|known| family.starts_with(known))
 }
 
 /// The path that an id is, where it is no name of the catalogue.

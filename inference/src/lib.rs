@@ -15,6 +15,8 @@ pub mod phonemes;
 pub mod runtime;
 mod session;
 pub mod store;
+pub mod vad;
+pub mod whisper;
 
 pub use engine::LocalEngine;
 pub use store::{Store, StoreConfig};

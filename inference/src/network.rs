@@ -15,6 +15,10 @@ use std::path::{Path, PathBuf};
 /// (`onnxruntime_session_options_config_keys.h`).
 const NO_PACKING: (&str, &str) = ("session.disable_prepacking", "1");
 
+/// Has threads sleep while they wait for work (the same file). They would spin, which on a machine that others use too
+/// takes the time of those that are waited for.
+const NO_SPINNING: (&str, &str) = ("session.intra_op.allow_spinning", "0");
+
 /// An array of f32.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Array {
@@ -100,9 +104,28 @@ impl Network {
         model: &Model,
         processor: impl Into<Processor>,
     ) -> Result<Self> {
-        let settings = [(WEIGHTS_DIRECTORY, "/")];
-        let processor = processor.into();
-        let builder = builder_at(GraphOptimizationLevel::All, processor, &settings)?;
+        Self::unplanned(name, model, processor.into(), &[(WEIGHTS_DIRECTORY, "/")])
+    }
+
+    /// The same for a network of many short steps, between which its threads sleep.
+    ///
+    /// # Errors
+    /// As [`Network::open`].
+    pub fn open_for_steps(
+        name: &'static str,
+        model: &Model,
+        processor: impl Into<Processor>,
+    ) -> Result<Self> {
+        Self::unplanned(name, model, processor.into(), &[(WEIGHTS_DIRECTORY, "/"), NO_SPINNING])
+    }
+
+    fn unplanned(
+        name: &'static str,
+        model: &Model,
+        processor: Processor,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
+        let builder = builder_at(GraphOptimizationLevel::All, processor, settings)?;
         Self::commit(name, model, builder.with_memory_pattern(false).map_err(refused)?, processor)
     }
 

@@ -8,6 +8,7 @@ use crate::{CancelToken, DeviceConfig, ScheduleError, Served, Snapshot};
 use reelsmith_inference_core::embed::{EmbedRequest, Embedding, RerankRequest, Reranked};
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
+use reelsmith_inference_core::transcribe::{TranscribeRequest, Transcript};
 use reelsmith_inference_core::{Engine, ModelId, Progress};
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
@@ -64,6 +65,20 @@ impl Scheduler {
         cancel: CancelToken,
     ) -> Result<Speech, ScheduleError> {
         self.ask(model, |reply| Work::Speak(Task::new(request, reply)), progress, |_| {}, cancel).await
+    }
+
+    /// Transcribes a sound once it is its turn; otherwise as [`Scheduler::speak`].
+    ///
+    /// # Errors
+    /// Any [`ScheduleError`]; `Busy` at once if as many wait as may.
+    pub async fn transcribe(
+        &self,
+        model: &ModelId,
+        request: TranscribeRequest,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+        cancel: CancelToken,
+    ) -> Result<Transcript, ScheduleError> {
+        self.ask(model, |reply| Work::Transcribe(Task::new(request, reply)), progress, |_| {}, cancel).await
     }
 
     /// Makes pictures once it is their turn. `preview` is shown the latest one that the model has

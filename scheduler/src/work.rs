@@ -5,6 +5,7 @@ use reelsmith_inference_core::catalogue::Capability;
 use reelsmith_inference_core::embed::{EmbedRequest, Embedding, RerankRequest, Reranked};
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
+use reelsmith_inference_core::transcribe::{TranscribeRequest, Transcript};
 use reelsmith_inference_core::{Control, Footprint, ModelId, Resident};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -12,6 +13,7 @@ use tokio::sync::oneshot;
 /// A request, its answer once it is there, and the way to whoever waits for it.
 pub(crate) enum Work {
     Speak(Task<SpeakRequest, Speech>),
+    Transcribe(Task<TranscribeRequest, Transcript>),
     Generate(Task<ImageRequest, Generated>),
     Upscale(Task<UpscaleRequest, Image>),
     Embed(Task<EmbedRequest, Vec<Embedding>>),
@@ -31,6 +33,7 @@ pub(crate) struct Task<Q, A> {
 /// A request by itself, which can be priced while its entry is in the queue.
 pub(crate) enum Request {
     Speak(Arc<SpeakRequest>),
+    Transcribe(Arc<TranscribeRequest>),
     Generate(Arc<ImageRequest>),
     Upscale(Arc<UpscaleRequest>),
     Embed(Arc<EmbedRequest>),
@@ -58,6 +61,7 @@ impl Work {
     pub(crate) fn request(&self) -> Request {
         match self {
             Self::Speak(task) => Request::Speak(Arc::clone(&task.request)),
+            Self::Transcribe(task) => Request::Transcribe(Arc::clone(&task.request)),
             Self::Generate(task) => Request::Generate(Arc::clone(&task.request)),
             Self::Upscale(task) => Request::Upscale(Arc::clone(&task.request)),
             Self::Embed(task) => Request::Embed(Arc::clone(&task.request)),
@@ -75,6 +79,9 @@ impl Work {
         match (&mut *self, resident) {
             (Self::Speak(task), Resident::Speak(voice)) => {
                 task.answer = Some(voice.speak(&task.request, control)?);
+            }
+            (Self::Transcribe(task), Resident::Transcribe(recogniser)) => {
+                task.answer = Some(recogniser.transcribe(&task.request, control)?);
             }
             (Self::Generate(task), Resident::TextToImage(painter)) => {
                 task.answer = Some(painter.generate(&task.request, control)?);
@@ -106,6 +113,7 @@ impl Work {
     fn settle(self, ended: Result<MemoryUse, ScheduleError>) {
         match self {
             Self::Speak(task) => task.settle(ended),
+            Self::Transcribe(task) => task.settle(ended),
             Self::Generate(task) => task.settle(ended),
             Self::Upscale(task) => task.settle(ended),
             Self::Embed(task) => task.settle(ended),
@@ -119,6 +127,9 @@ impl Request {
     pub(crate) fn footprint(&self, model: &ModelId, resident: &Resident) -> Result<Footprint, ScheduleError> {
         match (self, resident) {
             (Self::Speak(request), Resident::Speak(voice)) => Ok(voice.footprint(request)),
+            (Self::Transcribe(request), Resident::Transcribe(recogniser)) => {
+                Ok(recogniser.footprint(request))
+            }
             (Self::Generate(request), Resident::TextToImage(painter)) => Ok(painter.footprint(request)),
             (Self::Upscale(request), Resident::Upscale(upscaler)) => Ok(upscaler.footprint(request)),
             (Self::Embed(request), Resident::Embed(reader)) => Ok(reader.footprint(request)),
@@ -130,19 +141,25 @@ impl Request {
     /// What the time of the run grows with, in a unit of the capability's own.
     pub(crate) fn effort(&self) -> f64 {
         let pixels = |width: u32, height: u32| f64::from(width) * f64::from(height);
+        let letters = |texts: &[String]| texts.iter().map(|text| text.len() as f64).sum();
         match self {
             Self::Speak(request) => request.text.len() as f64 / f64::from(request.speed),
+            // How long the sound is shows only as it is read.
+            Self::Transcribe(_) => 1.0,
             Self::Generate(request) => {
                 let runs = f64::from(request.steps) * f64::from(request.count);
                 pixels(request.width, request.height) * runs
             }
             Self::Upscale(request) => pixels(request.image.width, request.image.height),
+            Self::Embed(request) => letters(&request.texts),
+            Self::Rerank(request) => letters(&request.documents),
         }
     }
 
     fn capability(&self) -> Capability {
         match self {
             Self::Speak(_) => Capability::Speak,
+            Self::Transcribe(_) => Capability::Transcribe,
             Self::Generate(_) => Capability::TextToImage,
             Self::Upscale(_) => Capability::Upscale,
             Self::Embed(_) => Capability::Embed,

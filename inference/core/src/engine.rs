@@ -4,6 +4,7 @@ use crate::catalogue::Capability;
 use crate::embed::{Embed, Rerank};
 use crate::image::{TextToImage, Upscale};
 use crate::speech::Speak;
+use crate::transcribe::Transcribe;
 use crate::{Control, Footprint, ModelId, Result};
 
 /// A loaded model, by what it can do. A capability is a variant, so that asking a voice for a
@@ -11,6 +12,8 @@ use crate::{Control, Footprint, ModelId, Result};
 pub enum Resident {
     /// Text to speech.
     Speak(Box<dyn Speak>),
+    /// Speech to text.
+    Transcribe(Box<dyn Transcribe>),
     /// Text to image.
     TextToImage(Box<dyn TextToImage>),
     /// Enlarging of images.
@@ -26,6 +29,7 @@ impl Resident {
     pub fn capability(&self) -> Capability {
         match self {
             Self::Speak(_) => Capability::Speak,
+            Self::Transcribe(_) => Capability::Transcribe,
             Self::TextToImage(_) => Capability::TextToImage,
             Self::Upscale(_) => Capability::Upscale,
             Self::Embed(_) => Capability::Embed,

@@ -1,6 +1,6 @@
 //! The contract between those who ask for inference and those who perform it.
 //!
-//! Typed requests and responses per capability ([`speech`], [`image`], [`embed`]), what a run costs in bytes
+//! Typed requests and responses per capability ([`speech`], [`transcribe`], [`image`], [`embed`]), what a run costs in bytes
 //! ([`footprint`]), how it is steered while it runs ([`control`]), why it may fail ([`error`]), and
 //! the models there are ([`catalogue`]). Everything is in host memory; no tensor and no engine type
 //! crosses, so that the crate builds anywhere and the scheduler above it knows no engine.
@@ -13,6 +13,7 @@ pub mod error;
 pub mod footprint;
 pub mod image;
 pub mod speech;
+pub mod transcribe;
 
 pub use catalogue::{Catalogue, ModelId};
 pub use control::{Control, NoControl, Progress, Verdict};

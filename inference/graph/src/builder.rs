@@ -106,6 +106,20 @@ impl Graph {
         output
     }
 
+    /// Adds a node of `count` outputs whose operator belongs to `domain`.
+    pub fn nodes_of(
+        &mut self,
+        domain: &'static str,
+        operator: &str,
+        inputs: &[Value],
+        count: usize,
+        attributes: &[(&str, Attribute)],
+    ) -> Vec<Value> {
+        let outputs: Vec<Value> = (0..count).map(|_| self.fresh()).collect();
+        self.push(domain, operator, inputs, &outputs, attributes);
+        outputs
+    }
+
     /// Stands for an input that a node leaves out.
     pub fn nothing(&mut self) -> Value {
         self.named(String::new())

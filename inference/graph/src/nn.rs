@@ -4,6 +4,7 @@
 //! A layer takes its tensors by the names that PyTorch gives them (`weight`, `bias`). Linear layers work on a
 //! matrix of (N*S, C): their published weights, (out, in), then go into a product as they lie in the file.
 
+mod quantised;
 mod scaled;
 
 use crate::builder::{Attribute, Graph, MICROSOFT, REELSMITH, Value};
@@ -14,6 +15,16 @@ use reelsmith_inference_core::Result;
 /// Name of the fused normalisation in [`REELSMITH`]'s operators: inputs `x` of (N, C, ...), `scale` and `bias` of
 /// (C); attributes `groups`, `epsilon`, and `silu` (0 or 1: whether the result goes through SiLU).
 pub const GROUP_NORM: &str = "GroupNorm";
+
+/// Name of the attention of new tokens to those before and to themselves in [`REELSMITH`]'s operators: inputs `query`
+/// (texts * steps, width), scaled; `past_key` and `past_value` (past, texts, width); `key` and `value` like `query`;
+/// attribute `heads`. Output as `query`.
+pub const TEXT_ATTENTION: &str = "TextAttention";
+
+/// Name of the attention of tokens to a sound in [`REELSMITH`]'s operators: inputs `query` (windows * texts, width),
+/// scaled; `key` and `value` (windows, frames, width); attribute `heads`. Outputs as `query`, and the scores before
+/// softmax (windows, heads, texts, frames).
+pub const SOUND_ATTENTION: &str = "SoundAttention";
 
 /// A square convolution.
 #[derive(Debug, Clone, Copy)]
@@ -66,8 +77,8 @@ pub fn conv2d(g: &mut Graph, layer: &Layer<'_>, x: Value, conv: Conv) -> Result<
 /// # Errors
 /// `ModelCorrupt` if the layer's tensors are missing or of another shape.
 pub fn linear(g: &mut Graph, layer: &Layer<'_>, x: Value, from: usize, to: usize) -> Result<Value> {
-    let inputs = [x, matrix(g, layer, from, to)?, vector(g, layer, "bias", to)?];
-    Ok(g.scoped(layer.name(), |g| g.node("Gemm", &inputs, &[("transB", Attribute::Int(1))])))
+    let (weight, bias) = (matrix(g, layer, from, to)?, vector(g, layer, "bias", to)?);
+    Ok(g.scoped(layer.name(), |g| product(g, x, weight, Some(bias))))
 }
 
 /// The same without bias.
@@ -75,8 +86,16 @@ pub fn linear(g: &mut Graph, layer: &Layer<'_>, x: Value, from: usize, to: usize
 /// # Errors
 /// `ModelCorrupt` if the layer's weight is missing or of another shape.
 pub fn unbiased(g: &mut Graph, layer: &Layer<'_>, x: Value, from: usize, to: usize) -> Result<Value> {
-    let inputs = [x, matrix(g, layer, from, to)?];
-    Ok(g.scoped(layer.name(), |g| g.node("Gemm", &inputs, &[("transB", Attribute::Int(1))])))
+    let weight = matrix(g, layer, from, to)?;
+    Ok(g.scoped(layer.name(), |g| product(g, x, weight, None)))
+}
+
+fn product(g: &mut Graph, x: Value, weight: Value, bias: Option<Value>) -> Value {
+    if g.target().is_quantised {
+        return quantised::product(g, x, weight, bias);
+    }
+    let inputs: Vec<Value> = [x, weight].into_iter().chain(bias).collect();
+    g.node("Gemm", &inputs, &[("transB", Attribute::Int(1))])
 }
 
 /// The weight of a linear layer, (to, from).

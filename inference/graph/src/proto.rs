@@ -21,6 +21,8 @@ pub enum Element {
     I64,
     /// 32-bit signed.
     I32,
+    /// 16-bit signed.
+    I16,
     /// 64-bit float.
     F64,
     /// One byte of any kind.
@@ -36,6 +38,7 @@ impl Element {
             Self::F16 => 10,
             Self::Bf16 => 16,
             Self::I32 => 6,
+            Self::I16 => 5,
             Self::F64 => 11,
             Self::Byte => 2,
         }
@@ -50,7 +53,7 @@ impl Element {
     pub fn bytes(self) -> u64 {
         match self {
             Self::F32 | Self::I32 => 4,
-            Self::F16 | Self::Bf16 => 2,
+            Self::F16 | Self::Bf16 | Self::I16 => 2,
             Self::I64 | Self::F64 => 8,
             Self::Byte => 1,
         }

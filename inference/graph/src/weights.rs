@@ -1,5 +1,6 @@
 //! Named tensors and where their bytes lie.
 
+mod ctranslate2;
 pub(crate) mod ncnn;
 mod safetensors;
 
@@ -65,6 +66,9 @@ impl Tensor {
             Element::F64 => Ok(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()),
             Element::I64 => Ok(bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f32).collect()),
             Element::I32 => Ok(bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b) as f32).collect()),
+            Element::I16 => {
+                Ok(bytes.as_chunks().0.iter().map(|b| f32::from(i16::from_le_bytes(*b))).collect())
+            }
             Element::Byte => Ok(bytes.iter().map(|byte| f32::from(*byte)).collect()),
         }
     }
@@ -126,6 +130,20 @@ impl Weights {
         }
         weights.title = files.first().map(|file| file.display().to_string()).unwrap_or_default();
         Ok(weights)
+    }
+
+    /// The tensors of a CTranslate2 `model.bin` that holds a model of this `kind` (`WhisperSpec`).
+    ///
+    /// # Errors
+    /// `ModelMissing` if it is absent; `ModelCorrupt` if it is no such file, is cut off or holds another kind.
+    pub fn open_ctranslate2(file: &Path, kind: &str) -> Result<Self> {
+        let (found, tensors) = ctranslate2::read(file)?;
+        if found != kind {
+            return Err(corrupt(format!("{} holds a {found}, not a {kind}", file.display())));
+        }
+        let seen = Seen::of(file).map_err(|error| unreadable(file, error))?;
+        let seen = BTreeMap::from([(file.to_owned(), seen)]);
+        Ok(Self { title: file.display().to_string(), tensors, seen, ..Self::default() })
     }
 
     /// Checks that the files are those that were opened: offsets of one file mean nothing in another.

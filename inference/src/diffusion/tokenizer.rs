@@ -6,9 +6,9 @@
 //! `<|ENDOFTEXT|>` in capitals counts as the mark depends on how the folder's settings were written; here it is
 //! text, as with the settings of the class itself.
 
-mod alphabet;
+pub(crate) mod alphabet;
 mod bounded;
-mod merge;
+pub(crate) mod merge;
 mod split;
 #[cfg(test)]
 pub(in crate::diffusion) mod tests;

@@ -2,7 +2,7 @@
 
 use crate::diffusion::checkpoint::Checkpoint;
 use crate::embed::Head;
-use crate::{embed, esrgan};
+use crate::{embed, esrgan, whisper};
 use reelsmith_graph::{Target, Weights};
 use reelsmith_inference_core::{ErrorKind, Footprint, InferenceError, Result};
 use std::path::Path;
@@ -21,6 +21,8 @@ pub(super) enum OwnFile {
     Embedder,
     /// The same with a classifier.
     Reranker,
+    /// Whisper.
+    Recogniser,
 }
 
 impl OwnFile {
@@ -28,6 +30,7 @@ impl OwnFile {
     pub(super) fn recognise(path: &Path) -> Result<Self> {
         if path.is_dir() {
             return Ok(match embed::recognise(path)? {
+                _ if whisper::is_model(path) => Self::Recogniser,
                 None => Self::Sdxl,
                 Some(Head::States) => Self::Embedder,
                 Some(Head::Classifier) => Self::Reranker,
@@ -56,6 +59,7 @@ pub(super) fn footprint(path: &Path, target: Target) -> Result<Footprint> {
         OwnFile::Upscaler => esrgan::footprint(path),
         // On the CPU, as the engine reads them.
         OwnFile::Embedder | OwnFile::Reranker => embed::footprint(path, Target::CPU),
+        OwnFile::Recogniser => whisper::footprint(path),
         OwnFile::Sdxl => {
             let checkpoint = Checkpoint::open(path, None)?;
             let [first, second] = &checkpoint.text;

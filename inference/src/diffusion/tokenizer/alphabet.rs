@@ -12,7 +12,7 @@ pub(super) fn bytes() -> impl Iterator<Item = u8> {
 }
 
 /// The character that stands for `byte`.
-pub(super) fn letter(byte: u8) -> char {
+pub(crate) fn letter(byte: u8) -> char {
     match is_printable(byte) {
         true => char::from(byte),
         false => {
@@ -23,7 +23,7 @@ pub(super) fn letter(byte: u8) -> char {
 }
 
 /// The byte that `letter` stands for.
-pub(super) fn byte(letter: char) -> Option<u8> {
+pub(crate) fn byte(letter: char) -> Option<u8> {
     match u8::try_from(letter) {
         Ok(byte) => is_printable(byte).then_some(byte),
         Err(_) => (0..=u8::MAX).filter(|b| !is_printable(*b)).nth((letter as usize).checked_sub(0x100)?),

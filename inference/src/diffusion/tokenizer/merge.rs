@@ -5,11 +5,11 @@ use std::collections::{BinaryHeap, HashMap};
 
 /// What a pair of tokens becomes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Merge {
+pub(crate) struct Merge {
     /// Earlier ones go first.
-    pub(super) rank: u32,
+    pub(crate) rank: u32,
     /// The token made.
-    pub(super) id: u32,
+    pub(crate) id: u32,
 }
 
 /// A token of the word, or what is left of one that went into its neighbour.
@@ -22,7 +22,7 @@ struct Link {
 
 /// Merges `ids` in place of their pairs until none is left to merge: the pair of the lowest rank first, of
 /// equals the leftmost. A heap over a linked list, since a word may be as long as the prompt: n log n.
-pub(super) fn merge(ids: &[u32], pairs: &HashMap<(u32, u32), Merge>, out: &mut Vec<u32>) {
+pub(crate) fn merge(ids: &[u32], pairs: &HashMap<(u32, u32), Merge>, out: &mut Vec<u32>) {
     let mut links: Vec<Link> = (0..ids.len())
         .map(|n| Link {
             id: ids[n],

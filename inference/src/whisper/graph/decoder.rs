@@ -1,0 +1,247 @@
+//! Whisper's decoder as a graph.
+
+use super::{ALIGNMENT, EPSILON, KEYS, LOGITS, Part, ROWS, TOKENS, feed_forward, projection, table};
+use crate::whisper::config::WhisperConfig;
+use reelsmith_graph::builder::{Attribute, REELSMITH};
+use reelsmith_graph::nn::{SOUND_ATTENTION, TEXT_ATTENTION, layer_norm, linear, unbiased};
+use reelsmith_graph::{Device, Dim, Element, Graph, Layer, Model, Target, Value, Weights};
+use reelsmith_inference_core::Result;
+
+/// Writes the decoder, for N texts over A windows: N is a multiple of A, and the texts of one window stand together.
+///
+/// Inputs: `tokens` (N, S), int64; `rows` (K), int64: which of the S tokens logits are wanted of; for each layer L
+/// `past_k_L` and `past_v_L` (P, N, width) and the encoder's `cross_k_L` and `cross_v_L`. Outputs: `logits`
+/// (N, K, vocabulary); `new_k_L` and `new_v_L` (S, N, width); `alignment` (A, heads named, N / A * S, E): how much
+/// each token attends to each frame, before softmax.
+///
+/// # Errors
+/// `ModelCorrupt` naming a tensor that is missing, of another shape, or of no layer.
+pub fn decoder(
+    config: &WhisperConfig,
+    weights: &Weights,
+    alignment: &[[usize; 2]],
+    target: Target,
+) -> Result<Model> {
+    let mut g = Graph::new("decoder", target);
+    let (width, root) = (config.d_model, weights.layer("decoder"));
+    let tokens = g.input(TOKENS, Element::I64, &["texts".into(), "steps".into()]);
+    let wanted = g.input(ROWS, Element::I64, &["wanted".into()]);
+    let words = table(&mut g, &root.at("embed_tokens"), [config.vocab_size, width])?;
+    let layers: Vec<Inputs> = (0..config.decoder_layers).map(|n| Inputs::new(&mut g, config, n)).collect();
+    let steps = Steps::new(&mut g, tokens, layers[0].past[0]);
+    let embedded = g.node("Gather", &[words, tokens], &[]);
+    let places = table(&mut g, &root.at("embed_positions"), [config.max_target_positions, width])?;
+    let places = g.node("Slice", &[places, steps.past, steps.end], &[]);
+    let x = g.add(embedded, places);
+    let mut rows = g.reshape(x, &[-1, width as i64]);
+    let mut scores = Vec::new();
+    for (n, inputs) in layers.iter().enumerate() {
+        let writer = LayerWriter { config, layer: root.at("layers").at(n), n, inputs, steps: &steps };
+        let (made, compared) = writer.write(&mut g, rows)?;
+        rows = made;
+        scores.extend(chosen(&mut g, alignment, n, compared));
+    }
+    if !scores.is_empty() {
+        let all = g.concat(&scores, 1);
+        let frames = Dim::Fixed(config.max_source_positions);
+        g.output(ALIGNMENT, all, &["windows".into(), alignment.len().into(), Dim::Any, frames]);
+    }
+    let rows = layer_norm(&mut g, &root.at("layer_norm"), rows, width, EPSILON)?;
+    let texts = g.node("Reshape", &[rows, steps.texts_by_steps_by_width], &[]);
+    let texts = g.node("Gather", &[texts, wanted], &[("axis", Attribute::Int(1))]);
+    logits(&mut g, config, weights, texts)?;
+    Ok(g.finish())
+}
+
+/// The scores of those of layer `n`'s heads that are in `alignment`, if any are.
+fn chosen(g: &mut Graph, alignment: &[[usize; 2]], n: usize, scores: Value) -> Option<Value> {
+    let heads = alignment.iter().filter(|[layer, _]| *layer == n).map(|[_, head]| *head as i64);
+    let heads: Vec<i64> = heads.collect();
+    (!heads.is_empty()).then(|| {
+        let heads = g.ints(&heads);
+        g.node("Gather", &[scores, heads], &[("axis", Attribute::Int(1))])
+    })
+}
+
+/// `texts` (N, K, width) to logits, with the tokens' embeddings unless the model has a projection of its own.
+fn logits(g: &mut Graph, config: &WhisperConfig, weights: &Weights, texts: Value) -> Result<()> {
+    let (width, vocabulary) = (config.d_model, config.vocab_size);
+    let own = weights.has("proj_out.weight");
+    let layer = weights.layer(if own { "proj_out" } else { "decoder.embed_tokens" });
+    let rows = g.reshape(texts, &[-1, width as i64]);
+    let made = unbiased(g, &layer, rows, width, vocabulary)?;
+    let shape = g.node("Shape", &[texts], &[("end", Attribute::Int(2))]);
+    let last = g.ints(&[vocabulary as i64]);
+    let shape = g.concat(&[shape, last], 0);
+    let made = g.node("Reshape", &[made, shape], &[]);
+    g.output(LOGITS, made, &["texts".into(), "wanted".into(), vocabulary.into()]);
+    Ok(())
+}
+
+/// What a decoder layer is given.
+struct Inputs {
+    /// Keys and values of earlier tokens, (P, N, width).
+    past: [Value; 2],
+    /// Those of the sound, (A, E, width).
+    cross: [Value; 2],
+}
+
+impl Inputs {
+    fn new(g: &mut Graph, config: &WhisperConfig, n: usize) -> Self {
+        let (width, positions) = (config.d_model, config.max_source_positions);
+        let past = [Dim::Named("past"), "texts".into(), width.into()];
+        let past = Part::BOTH.map(|part| g.input(&part.past(n), Element::F32, &past));
+        let cross = [Dim::Named("windows"), positions.into(), width.into()];
+        let cross = Part::BOTH.map(|part| g.input(&part.cross(n), Element::F32, &cross));
+        Self { past, cross }
+    }
+}
+
+/// Extents that are known when the graph runs, each as an array of whole numbers.
+struct Steps {
+    past: Value,
+    end: Value,
+    steps: Value,
+    texts_by_steps_by_width: Value,
+}
+
+impl Steps {
+    fn new(g: &mut Graph, tokens: Value, past: Value) -> Self {
+        let past = g.node("Shape", &[past], &[("end", Attribute::Int(1))]);
+        let steps = g.node("Shape", &[tokens], &[("start", Attribute::Int(1))]);
+        let end = g.add(past, steps);
+        let shape = g.node("Shape", &[tokens], &[]);
+        let rest = g.ints(&[-1]);
+        let texts_by_steps_by_width = g.concat(&[shape, rest], 0);
+        Self { past, end, steps, texts_by_steps_by_width }
+    }
+}
+
+/// Whether attention is an operator of ours.
+fn is_ours(g: &Graph) -> bool {
+    g.target().is_fused && g.target().device == Device::Cpu
+}
+
+/// One decoder layer.
+struct LayerWriter<'a> {
+    config: &'a WhisperConfig,
+    layer: Layer<'a>,
+    n: usize,
+    inputs: &'a Inputs,
+    steps: &'a Steps,
+}
+
+impl LayerWriter<'_> {
+    /// `rows` (N*S, width) → the same shape, and the scores of the attention to the sound.
+    fn write(&self, g: &mut Graph, rows: Value) -> Result<(Value, Value)> {
+        let width = self.config.d_model;
+        let normal = layer_norm(g, &self.layer.at("self_attn_layer_norm"), rows, width, EPSILON)?;
+        let mixed = self.itself(g, normal)?;
+        let rows = g.add(rows, mixed);
+        let normal = layer_norm(g, &self.layer.at("encoder_attn_layer_norm"), rows, width, EPSILON)?;
+        let (mixed, scores) = self.sound(g, normal)?;
+        let rows = g.add(rows, mixed);
+        Ok((feed_forward(g, &self.layer, rows, [width, self.config.decoder_ffn_dim])?, scores))
+    }
+
+    /// Attention to the tokens before and itself.
+    fn itself(&self, g: &mut Graph, rows: Value) -> Result<Value> {
+        let layer = self.layer.at("self_attn");
+        let width = self.config.d_model;
+        let query = self.query(g, &layer, rows)?;
+        let mut new = Vec::new();
+        for (part, name) in Part::BOTH.iter().zip([KEYS, "v_proj"]) {
+            let made = projection(g, &layer, name, rows, width)?;
+            let line = g.node("Reshape", &[made, self.steps.texts_by_steps_by_width], &[]);
+            let line = g.transpose(line, &[1, 0, 2]);
+            g.output(&part.added(self.n), line, &["steps".into(), "texts".into(), width.into()]);
+            new.push((made, line));
+        }
+        let [past_key, past_value] = self.inputs.past;
+        let mixed = match is_ours(g) {
+            true => {
+                let inputs = [query, past_key, past_value, new[0].0, new[1].0];
+                g.node_of(REELSMITH, TEXT_ATTENTION, &inputs, &[self.count()])
+            }
+            false => {
+                let key = g.concat(&[past_key, new[0].1], 0);
+                let value = g.concat(&[past_value, new[1].1], 0);
+                self.plain_itself(g, [query, key, value])
+            }
+        };
+        linear(g, &layer.at("out_proj"), mixed, width, width)
+    }
+
+    /// The same out of the standard's operators: `query` (N*S, width), keys and values (P + S, N, width).
+    fn plain_itself(&self, g: &mut Graph, [query, key, value]: [Value; 3]) -> Value {
+        let query = g.node("Reshape", &[query, self.steps.texts_by_steps_by_width], &[]);
+        let query = self.heads(g, query, [0, 2, 1, 3]);
+        let (key, value) = (self.heads(g, key, [1, 2, 3, 0]), self.heads(g, value, [1, 2, 0, 3]));
+        let scores = g.node("MatMul", &[query, key], &[]);
+        let scores = self.causally(g, scores);
+        self.mixed(g, scores, value)
+    }
+
+    /// Attention to the sound. The texts of a window and their tokens are rows of one product.
+    fn sound(&self, g: &mut Graph, rows: Value) -> Result<(Value, Value)> {
+        let layer = self.layer.at("encoder_attn");
+        let width = self.config.d_model;
+        let query = self.query(g, &layer, rows)?;
+        let [key, value] = self.inputs.cross;
+        let (mixed, scores) = match is_ours(g) {
+            true => {
+                let made = g.nodes_of(REELSMITH, SOUND_ATTENTION, &[query, key, value], 2, &[self.count()]);
+                (made[0], made[1])
+            }
+            false => {
+                let windows = g.node("Shape", &[key], &[("end", Attribute::Int(1))]);
+                let rest = g.ints(&[-1, width as i64]);
+                let shape = g.concat(&[windows, rest], 0);
+                let query = g.node("Reshape", &[query, shape], &[]);
+                let query = self.heads(g, query, [0, 2, 1, 3]);
+                let (key, value) = (self.heads(g, key, [0, 2, 3, 1]), self.heads(g, value, [0, 2, 1, 3]));
+                let scores = g.node("MatMul", &[query, key], &[]);
+                (self.mixed(g, scores, value), scores)
+            }
+        };
+        Ok((linear(g, &layer.at("out_proj"), mixed, width, width)?, scores))
+    }
+
+    /// Values mixed by the scores of each head, as rows.
+    fn mixed(&self, g: &mut Graph, scores: Value, value: Value) -> Value {
+        let shares = g.node("Softmax", &[scores], &[("axis", Attribute::Int(-1))]);
+        let mixed = g.node("MatMul", &[shares, value], &[]);
+        let mixed = g.transpose(mixed, &[0, 2, 1, 3]);
+        g.reshape(mixed, &[-1, self.config.d_model as i64])
+    }
+
+    fn count(&self) -> (&'static str, Attribute) {
+        ("heads", Attribute::Int(self.config.decoder_attention_heads as i64))
+    }
+
+    fn query(&self, g: &mut Graph, layer: &Layer<'_>, rows: Value) -> Result<Value> {
+        let (width, heads) = (self.config.d_model, self.config.decoder_attention_heads);
+        let query = linear(g, &layer.at("q_proj"), rows, width, width)?;
+        let scale = g.number(1.0 / ((width / heads) as f32).sqrt());
+        Ok(g.mul(query, scale))
+    }
+
+    /// (a, b, width) cut into heads, (a, b, heads, head), with the axes in `order`.
+    fn heads(&self, g: &mut Graph, x: Value, order: [i64; 4]) -> Value {
+        let (width, heads) = (self.config.d_model, self.config.decoder_attention_heads);
+        let cut = g.reshape(x, &[0, 0, heads as i64, (width / heads) as i64]);
+        g.transpose(cut, &order)
+    }
+
+    /// Takes from the scores (N, heads, S, P + S) of every token what comes after it; see `nn::attention`.
+    fn causally(&self, g: &mut Graph, scores: Value) -> Value {
+        let shape = g.concat(&[self.steps.steps, self.steps.end], 0);
+        let lowest = g.numbers(&[1], &[-60000.0]);
+        let full = g.node("Expand", &[lowest, shape], &[]);
+        let one = g.ints(&[1]);
+        let after = g.add(self.steps.past, one);
+        let after = g.node("Squeeze", &[after], &[]);
+        let above = g.node("Trilu", &[full, after], &[("upper", Attribute::Int(1))]);
+        g.add(scores, above)
+    }
+}

@@ -1,0 +1,230 @@
+//! The two networks in memory, and what is kept between steps of the decoder.
+
+use super::config::WhisperConfig;
+use super::graph::{ALIGNMENT, ENCODED, LOGITS, MEL, Part, ROWS, TOKENS, decoder, encoder};
+use crate::network::{Array, Feed, Network, Processor};
+use reelsmith_graph::{Target, Weights};
+use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
+
+/// Encoder and decoder.
+pub struct Networks {
+    encoder: Network,
+    decoder: Network,
+    config: WhisperConfig,
+    /// Names of the decoder's inputs and outputs that each layer has: keys, values, keys, values …
+    names: Vec<Names>,
+}
+
+struct Names {
+    cross: String,
+    past: String,
+    new: String,
+}
+
+/// What the decoder attends to: keys and values of some windows of sound, for every layer.
+#[derive(Debug, Clone)]
+pub struct Sound {
+    windows: usize,
+    parts: Vec<Array>,
+}
+
+impl Sound {
+    /// How many windows it is of.
+    pub fn windows(&self) -> usize {
+        self.windows
+    }
+
+    /// Several as one, in their order.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn joined(all: Vec<Self>) -> Self {
+        let mut all = all.into_iter();
+        let mut first = all.next().expect("there is a window");
+        for sound in all {
+            first.windows += sound.windows;
+            for (part, more) in first.parts.iter_mut().zip(sound.parts) {
+                part.data.extend(more.data);
+            }
+        }
+        first.parts.iter_mut().for_each(|part| part.shape[0] = first.windows);
+        first
+    }
+
+    /// Those of `windows`, in that order.
+    pub fn chosen(&self, windows: &[usize]) -> Self {
+        let part = |part: &Array| {
+            let each = part.data.len() / self.windows;
+            let data = windows.iter().flat_map(|n| &part.data[n * each..][..each]).copied().collect();
+            let mut shape = part.shape.clone();
+            shape[0] = windows.len();
+            Array { shape, data }
+        };
+        Self { windows: windows.len(), parts: self.parts.iter().map(part).collect() }
+    }
+}
+
+/// What the decoder made of the tokens so far.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    texts: usize,
+    length: usize,
+    width: usize,
+    /// (length, texts, width) for each part of each layer.
+    parts: Vec<Vec<f32>>,
+}
+
+impl Cache {
+    /// Tokens of each text so far.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Keeps `texts`, in that order; one may come several times.
+    pub fn choose(&mut self, texts: &[usize]) {
+        if texts.len() == self.texts && texts.iter().enumerate().all(|(place, text)| place == *text) {
+            return;
+        }
+        for part in &mut self.parts {
+            let mut kept = Vec::with_capacity(self.length * texts.len() * self.width);
+            for step in part.chunks_exact(self.texts * self.width) {
+                texts.iter().for_each(|n| kept.extend_from_slice(&step[n * self.width..][..self.width]));
+            }
+            *part = kept;
+        }
+        self.texts = texts.len();
+    }
+}
+
+/// What a step of the decoder makes.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// (texts, tokens asked for, vocabulary).
+    pub logits: Array,
+    /// (windows, heads, texts of a window * tokens, frames): scores before softmax.
+    pub alignment: Option<Array>,
+}
+
+impl Networks {
+    /// Opens both on the processor; `alignment` are the heads whose scores are given out.
+    ///
+    /// # Errors
+    /// `ModelCorrupt` naming a tensor that is missing, of another shape or of no layer; `RuntimeMissing`,
+    /// `OutOfMemory` or `Engine`.
+    pub fn open(
+        config: &WhisperConfig,
+        weights: &Weights,
+        alignment: &[[usize; 2]],
+        target: Target,
+        processor: Processor,
+    ) -> Result<Self> {
+        let (hearing, writing) =
+            (encoder(config, weights, target)?, decoder(config, weights, alignment, target)?);
+        weights.all_used()?;
+        let parts = (0..config.decoder_layers).flat_map(|n| Part::BOTH.map(|part| (n, part)));
+        let names =
+            parts.map(|(n, part)| Names { cross: part.cross(n), past: part.past(n), new: part.added(n) });
+        let names = names.collect();
+        let encoder = Network::open_for_steps("Whisper encoder", &hearing, processor)?;
+        let decoder = Network::open_for_steps("Whisper decoder", &writing, processor)?;
+        Ok(Self { encoder, decoder, config: config.clone(), names })
+    }
+
+    /// The shape of the model.
+    pub fn config(&self) -> &WhisperConfig {
+        &self.config
+    }
+
+    /// What the encoder makes of spectrograms (windows, bands, frames) by itself, (windows, frames / 2, width).
+    ///
+    /// # Errors
+    /// `OutOfMemory` or `Engine`.
+    pub fn encoded(&mut self, mel: &Array) -> Result<Array> {
+        Ok(self.encoder.run(&[(MEL, mel.into())], &[ENCODED])?.remove(0))
+    }
+
+    /// Hears spectrograms (windows, bands, frames).
+    ///
+    /// # Errors
+    /// `OutOfMemory` or `Engine`.
+    pub fn hear(&mut self, mel: &Array) -> Result<Sound> {
+        let names: Vec<&str> = self.names.iter().map(|names| names.cross.as_str()).collect();
+        let parts = self.encoder.run(&[(MEL, mel.into())], &names)?;
+        Ok(Sound { windows: mel.shape[0], parts })
+    }
+
+    /// What is kept of `texts` texts before their first token.
+    pub fn begin(&self, texts: usize) -> Cache {
+        let (width, parts) = (self.config.d_model, vec![Vec::new(); self.names.len()]);
+        Cache { texts, length: 0, width, parts }
+    }
+
+    /// Takes the next tokens of each text, all texts as many, and gives the logits after those at `wanted`. The texts
+    /// of a window stand together, and every window has as many.
+    ///
+    /// # Errors
+    /// `OutOfMemory` or `Engine`; `InvalidRequest` for more tokens than the model has places for.
+    pub fn step(
+        &mut self,
+        sound: &Sound,
+        cache: &mut Cache,
+        tokens: &[Vec<u32>],
+        wanted: &[usize],
+    ) -> Result<Step> {
+        self.run(sound, cache, tokens, wanted, false)
+    }
+
+    /// The same with the scores of the attention to the sound.
+    ///
+    /// # Errors
+    /// As [`Networks::step`].
+    pub fn aligned(
+        &mut self,
+        sound: &Sound,
+        cache: &mut Cache,
+        tokens: &[Vec<u32>],
+        wanted: &[usize],
+    ) -> Result<Step> {
+        self.run(sound, cache, tokens, wanted, true)
+    }
+
+    fn run(
+        &mut self,
+        sound: &Sound,
+        cache: &mut Cache,
+        tokens: &[Vec<u32>],
+        wanted: &[usize],
+        aligned: bool,
+    ) -> Result<Step> {
+        let (texts, steps) = (tokens.len(), tokens[0].len());
+        debug_assert!(texts == cache.texts && tokens.iter().all(|text| text.len() == steps));
+        if cache.length + steps > self.config.max_target_positions {
+            let message = format!("a text of more than {} tokens", self.config.max_target_positions);
+            return Err(InferenceError::new(ErrorKind::InvalidRequest, message));
+        }
+        let ids: Vec<i64> = tokens.iter().flatten().map(|id| i64::from(*id)).collect();
+        let rows: Vec<i64> = wanted.iter().map(|row| *row as i64).collect();
+        let (ids_shape, rows_shape) = ([texts, steps], [rows.len()]);
+        let past_shape = [cache.length, texts, self.config.d_model];
+        let mut inputs = vec![(TOKENS, Feed::Ints(&ids_shape, &ids)), (ROWS, Feed::Ints(&rows_shape, &rows))];
+        for ((names, past), cross) in self.names.iter().zip(&cache.parts).zip(&sound.parts) {
+            inputs.push((&names.past, Feed::Floats(&past_shape, past)));
+            inputs.push((&names.cross, cross.into()));
+        }
+        let mut outputs = vec![LOGITS];
+        outputs.extend(self.names.iter().map(|names| names.new.as_str()));
+        outputs.extend(aligned.then_some(ALIGNMENT));
+        let mut made = self.decoder.run(&inputs, &outputs)?.into_iter();
+        let logits = made.next().filter(|logits| logits.data.iter().all(|logit| logit.is_finite()));
+        let logits = logits.ok_or_else(|| {
+            let message = "the recogniser made no usable numbers; its file may be damaged, check it with \
+                           `reelsmith models verify`";
+            InferenceError::new(ErrorKind::Engine, message)
+        })?;
+        for (past, new) in cache.parts.iter_mut().zip(&mut made) {
+            past.extend(new.data);
+        }
+        cache.length += steps;
+        Ok(Step { logits, alignment: made.next() })
+    }
+}
