@@ -14,6 +14,7 @@ pub mod phonemes;
 pub mod runtime;
 mod session;
 pub mod store;
+pub mod xtts;
 
 pub use engine::LocalEngine;
 pub use store::{Store, StoreConfig};

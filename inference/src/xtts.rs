@@ -1,0 +1,19 @@
+//! XTTS-v2: speech in a voice cloned from a short sample (Casanova et al., "XTTS", 2024; names of the tensors as
+//! coqui-tts' `TTS/tts/models/xtts.py`).
+//!
+//! A sample becomes conditioning latents ([`condition`]) and a speaker embedding ([`speaker`]); a GPT ([`gpt`]) turns
+//! text into latents of 1024 samples at 22.05 kHz each, and a vocoder ([`vocoder`]) those into sound of 24 kHz.
+
+pub mod checkpoint;
+pub mod clone;
+pub mod condition;
+pub mod config;
+pub mod generate;
+pub mod gpt;
+mod layers;
+pub mod mel;
+pub mod render;
+pub mod resample;
+pub mod sampler;
+pub mod speaker;
+pub mod vocoder;
