@@ -16,4 +16,5 @@ pub mod render;
 pub mod resample;
 pub mod sampler;
 pub mod speaker;
+pub mod text;
 pub mod vocoder;
