@@ -12,9 +12,15 @@ pub mod generate;
 pub mod gpt;
 mod layers;
 pub mod mel;
+pub mod profiles;
 pub mod render;
 pub mod resample;
+pub mod sample;
 pub mod sampler;
+mod speak;
 pub mod speaker;
 pub mod text;
 pub mod vocoder;
+mod words;
+
+pub use speak::Xtts;

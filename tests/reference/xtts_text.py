@@ -38,9 +38,15 @@ LONG = ("The quick brown fox jumps over the lazy dog. It was not amused! Was it 
 
 
 def said(code: str, n: int) -> bool:
-    """Whether num2words says it: in Turkish it swallows the one of 341001 and the like."""
+    """Whether num2words counts it: in Turkish it swallows the one of 341001 and the like."""
     swallowed = any(n // power % 10 == 1 and n // power % 1000 > 100 for power in (10 ** 3, 10 ** 6, 10 ** 9))
     return code != "tr" or not swallowed
+
+
+def ranked(code: str, n: int) -> bool:
+    """Whether it ranks it: French ordinals of what has a plural keep its s there."""
+    return 0 < n < 100000 and said(code, n) and not (
+        code == "fr" and num2words(n, lang=code).endswith(("vingts", "cents")))
 
 
 def trained(words: int) -> Tokenizer:
@@ -66,7 +72,7 @@ def main(folder, seed: int):
     fractions = [0.5, 12.5, 3.14, 100.05, 2.0, 21.01, 7.125] + [round(draw.random() * 100, draw.randrange(1, 4))
                                                                for _ in range(15)]
     decimals = {code: {repr(x): num2words(x, lang=code) for x in fractions} for code in COUNTED if code != "tr"}
-    ordinals = {code: {str(n): num2words(n, lang=code, ordinal=True) for n in numbers if 0 < n < 100000 and said(code, n)}
+    ordinals = {code: {str(n): num2words(n, lang=code, ordinal=True) for n in numbers if ranked(code, n)}
                 for code in RANKED}
     tokenizer = VoiceBpeTokenizer()
     tokenizer.tokenizer = trained(700 + seed % 50)

@@ -57,7 +57,7 @@ impl Tokenizer {
     /// # Errors
     /// `InvalidRequest` naming what cannot be read.
     pub fn read(&self, text: &str, language: Language) -> Result<String> {
-        clean::cleaned(text, language).map_err(|why| InferenceError::new(ErrorKind::InvalidRequest, why))
+        clean::cleaned(text, language).map_err(invalid)
     }
 
     /// Tokens of one part (`VoiceBpeTokenizer.encode`).
@@ -75,32 +75,55 @@ impl Tokenizer {
         Ok(self.vocabulary.encode(&format!("{tag}{read}").replace(' ', "[SPACE]")))
     }
 
-    /// The whole text in parts, each in tokens.
+    /// The whole text in parts, each in fewer than `most` tokens.
     ///
     /// # Errors
-    /// `InvalidRequest` for a text without a letter or figure or longer than [`MOST_TEXT`], and as
-    /// [`Tokenizer::encode`].
-    pub fn parts(&self, text: &str, language: Language) -> Result<Vec<Part>> {
-        let invalid = |message: String| Err(InferenceError::new(ErrorKind::InvalidRequest, message));
+    /// `InvalidRequest` for a text without a letter or figure, longer than [`MOST_TEXT`], or with a word that is too
+    /// long once it is read; and as [`Tokenizer::encode`].
+    pub fn parts(&self, text: &str, language: Language, most: usize) -> Result<Vec<Part>> {
         if text.len() > MOST_TEXT {
-            return invalid(format!(
+            return Err(invalid(format!(
                 "the text has {} bytes; one request takes {MOST_TEXT}: split it",
                 text.len()
-            ));
+            )));
         }
-        let part = |text: String| {
-            let tokens = self.encode(&text.to_lowercase(), language)?;
-            Ok(Part { text, tokens })
-        };
-        let has_words = |text: &String| text.chars().any(char::is_alphanumeric);
-        let parts: Vec<String> = split::parts(text, language.limit()).into_iter().filter(has_words).collect();
-        if parts.is_empty() {
-            return invalid(
+        let mut parts = Vec::new();
+        for part in split::parts(text, language.limit()) {
+            if part.chars().any(char::is_alphanumeric) {
+                self.fitting(part, language, most, &mut parts)?;
+            }
+        }
+        match parts.is_empty() {
+            true => Err(invalid(
                 "there is nothing to say: the text has no word or number; write some text".to_owned(),
-            );
+            )),
+            false => Ok(parts),
         }
-        parts.into_iter().map(part).collect()
     }
+
+    /// A part that is too long once it is read (figures become words) is cut in the middle, again and again.
+    fn fitting(&self, text: String, language: Language, most: usize, parts: &mut Vec<Part>) -> Result<()> {
+        let tokens = self.encode(&text.to_lowercase(), language)?;
+        if tokens.len() < most {
+            parts.push(Part { text, tokens });
+            return Ok(());
+        }
+        let blanks = text.match_indices(char::is_whitespace).map(|(at, _)| at);
+        let Some(middle) = blanks.min_by_key(|at| at.abs_diff(text.len() / 2)) else {
+            let (shown, count): (String, _) = (text.chars().take(20).collect(), tokens.len());
+            return Err(invalid(format!(
+                "the word {shown}… takes {count} tokens; the model takes {}",
+                most - 1
+            )));
+        };
+        let (first, second) = text.split_at(middle);
+        self.fitting(first.trim().to_owned(), language, most, parts)?;
+        self.fitting(second.trim().to_owned(), language, most, parts)
+    }
+}
+
+fn invalid(message: String) -> InferenceError {
+    InferenceError::new(ErrorKind::InvalidRequest, message)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod support;
 
 mod networks;
+mod voices;
 
 use crate::support::cases::Case;
 use crate::support::checkpoint::{Tensors, load_runtime};
@@ -16,7 +17,7 @@ use reelsmith_inference::xtts::config::XttsConfig;
 
 /// A checkpoint on disk as the case describes it, opened.
 struct Model {
-    folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     config: XttsConfig,
     weights: Weights,
 }
@@ -28,7 +29,7 @@ impl Model {
         let path = folder.path().join("model.safetensors");
         tensors(case).write(&path);
         let config = XttsConfig::parse(&case.json["config"].to_string(), &case.name).unwrap();
-        Self { config, weights: checkpoint::open(&path).unwrap(), folder }
+        Self { config, weights: checkpoint::open(&path).unwrap(), _folder: folder }
     }
 }
 

@@ -106,7 +106,7 @@ fn tokenizer() -> Tokenizer {
 fn what_cannot_be_read_is_refused_by_name() {
     let tokenizer = tokenizer();
     let refused = |text: &str, language: Language, named: &str| {
-        let error = tokenizer.parts(text, language).unwrap_err();
+        let error = tokenizer.parts(text, language, 402).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{text}");
         assert!(error.to_string().contains(named), "{error}");
     };
@@ -118,7 +118,7 @@ fn what_cannot_be_read_is_refused_by_name() {
     refused("es la 3ª vez", Language::Spanish, "3ª");
     refused(" ?! … 🎉 ", Language::English, "nothing to say");
     refused(&"word ".repeat(300_000), Language::English, "split it");
-    assert!(tokenizer.parts("ni3hao3", Language::Chinese).is_ok());
+    assert!(tokenizer.parts("ni3hao3", Language::Chinese, 402).is_ok());
     let unknown = Language::parse("sv").unwrap_err();
     assert!(
         unknown.kind() == ErrorKind::InvalidRequest && unknown.to_string().contains("en, es"),
@@ -151,7 +151,7 @@ proptest::proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "\\PC{0,80}", language in 0usize..17) {
         let language = Language::all().nth(language).unwrap();
-        match tokenizer().parts(&text, language) {
+        match tokenizer().parts(&text, language, 402) {
             Ok(parts) => assert!(parts.iter().all(|part| part.tokens.len() > 1)),
             Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidRequest),
         }
