@@ -77,6 +77,9 @@ pub struct ClonedSpeechRequest {
     pub temperature: Option<f32>,
 }
 
+/// Takes the samples of a chunk as soon as they are made.
+pub type ChunkSink<'a> = dyn FnMut(&[f32]) + 'a;
+
 /// A model that speaks as whoever it has heard.
 pub trait CloneVoice: Send {
     /// Makes a voice and keeps it under its name.
@@ -111,7 +114,7 @@ pub trait CloneVoice: Send {
     fn speak_as(
         &mut self,
         request: &ClonedSpeechRequest,
-        chunks: Option<&mut dyn FnMut(&[f32])>,
+        chunks: Option<&mut ChunkSink<'_>>,
         control: &dyn Control,
     ) -> Result<Speech>;
 }

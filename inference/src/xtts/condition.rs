@@ -53,7 +53,7 @@ pub fn conditioning(config: &XttsConfig, weights: &Weights, target: Target) -> R
 fn groups(channels: usize) -> usize {
     let mut groups = match channels {
         ..=16 => 8,
-        ..=64 => 16,
+        17..=64 => 16,
         _ => 32,
     };
     while !channels.is_multiple_of(groups) {

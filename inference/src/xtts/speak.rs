@@ -14,7 +14,9 @@ use super::vocoder::SAMPLE_RATE;
 use super::words::Words;
 use crate::network::Processor;
 use reelsmith_graph::{Target, Weights};
-use reelsmith_inference_core::cloning::{CloneRequest, CloneVoice, ClonedSpeechRequest, VoiceProfile};
+use reelsmith_inference_core::cloning::{
+    ChunkSink, CloneRequest, CloneVoice, ClonedSpeechRequest, VoiceProfile,
+};
 use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, Voice};
 use reelsmith_inference_core::{Control, ErrorKind, Footprint, InferenceError, Progress, Result, Verdict};
 use sha2::{Digest, Sha256};
@@ -119,7 +121,7 @@ impl Xtts {
         (part, voice): (&Part, &Voiceprint),
         (sampling, speed): (Sampling, f64),
         said: &mut u64,
-        heard: &mut dyn FnMut(&[f32]),
+        heard: &mut ChunkSink<'_>,
         control: &dyn Control,
     ) -> Result<()> {
         let Self { gpt, renderer, .. } = self;
@@ -193,7 +195,7 @@ impl CloneVoice for Xtts {
     fn speak_as(
         &mut self,
         request: &ClonedSpeechRequest,
-        mut chunks: Option<&mut dyn FnMut(&[f32])>,
+        mut chunks: Option<&mut ChunkSink<'_>>,
         control: &dyn Control,
     ) -> Result<Speech> {
         let sampling = self.sampling(request)?;

@@ -28,8 +28,9 @@ impl Model {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let path = folder.path().join("model.safetensors");
         tensors(case).write(&path);
-        let config = XttsConfig::parse(&case.json["config"].to_string(), &case.name).unwrap();
-        Self { config, weights: checkpoint::open(&path).unwrap(), _folder: folder }
+        let config =
+            XttsConfig::parse(&case.json["config"].to_string(), &case.name).expect("a configuration");
+        Self { config, weights: checkpoint::open(&path).expect("a checkpoint"), _folder: folder }
     }
 }
 

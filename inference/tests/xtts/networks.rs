@@ -109,7 +109,7 @@ fn chunks_are_those_that_coqui_streams() {
             sound.extend(chunk);
         };
         while codes.step().unwrap() {
-            if codes.codes.len() % case.number("/chunk") as usize == 0 {
+            if codes.codes.len().is_multiple_of(case.number("/chunk") as usize) {
                 add(chunks.next(&mut renderer, &codes.latents, &voice, false).unwrap());
             }
         }

@@ -55,12 +55,12 @@ impl Home {
     fn new() -> Self {
         crate::support::checkpoint::load_runtime();
         let case = cases("xtts").into_iter().next().expect("there is a case");
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a scratch folder");
         checkpoint(&case).write(&folder.path().join("model.safetensors"));
         let mut config = case.json["config"].clone();
         config["model_args"]["gpt_max_text_tokens"] = json!(TEXT);
-        std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-        std::fs::write(folder.path().join("vocab.json"), vocabulary()).unwrap();
+        std::fs::write(folder.path().join("config.json"), config.to_string()).expect("a file");
+        std::fs::write(folder.path().join("vocab.json"), vocabulary()).expect("a file");
         Self { folder }
     }
 

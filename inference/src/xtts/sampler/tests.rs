@@ -19,7 +19,7 @@ fn candidates_have_the_shares_that_transformers_gives_them() {
     past.data().as_chunks().0.iter().for_each(|b| was[i64::from_le_bytes(*b) as usize] = true);
     let made = shares(&penalised(&floats("scores"), &was, 5.0), 0.75, &sampling(12, 0.85, 0));
     let expected = floats("shares");
-    assert!(expected.iter().any(|share| *share == 0.0), "some are no candidates");
+    assert!(expected.contains(&0.0), "some are no candidates");
     for (token, (made, expected)) in made.iter().zip(&expected).enumerate() {
         assert!((made - f64::from(*expected)).abs() < 1e-6, "{token}: {made} for {expected}");
     }
