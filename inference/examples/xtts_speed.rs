@@ -41,9 +41,12 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         speaker: (0..512).map(|n| (n as f32 * 0.91).sin() / 16.0).collect(),
     };
     for _ in 0..3 {
-        let (first, total, seconds) = speak(&mut gpt, &mut renderer, &voice, codes)?;
+        let before = processor_seconds()?;
+        let Spoken { first, codes: coding, total, seconds } = speak(&mut gpt, &mut renderer, &voice, codes)?;
+        let processor = processor_seconds()? - before;
         println!(
-            "streamed: first chunk {first:.2} s, {total:.2} s for {seconds:.2} s of speech, real-time factor {:.2}",
+            "streamed: first chunk {first:.2} s, {total:.2} s ({coding:.2} s of it codes; {processor:.2} s of processor) \
+             for {seconds:.2} s of speech, real-time factor {:.2}",
             total / seconds
         );
     }
@@ -57,22 +60,41 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Seconds to the first chunk, to the end, and of speech.
-fn speak(
-    gpt: &mut Gpt,
-    renderer: &mut Renderer,
-    voice: &Voiceprint,
-    codes: usize,
-) -> Result<(f64, f64, f64)> {
+/// Seconds of processor time that this process took, which a busy machine changes less than the clock (proc(5): fields
+/// 14 and 15, in hundredths of a second).
+fn processor_seconds() -> std::result::Result<f64, Box<dyn std::error::Error>> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: Vec<f64> = fields.skip(11).take(2).map(str::parse).collect::<std::result::Result<_, _>>()?;
+    Ok(ticks.iter().sum::<f64>() / 100.0)
+}
+
+/// Seconds that a run took.
+struct Spoken {
+    /// To the first chunk.
+    first: f64,
+    /// For all codes.
+    codes: f64,
+    /// In all.
+    total: f64,
+    /// Of speech.
+    seconds: f64,
+}
+
+fn speak(gpt: &mut Gpt, renderer: &mut Renderer, voice: &Voiceprint, codes: usize) -> Result<Spoken> {
     let text: Vec<u32> = (0..40).map(|n| n % 200 + 5).collect();
     let sampling =
         Sampling { temperature: Some(0.75), top_k: 50, top_p: 0.85, repetition_penalty: 10.0, seed: 0 };
     let begin = Instant::now();
-    let mut first = None;
-    let mut samples = 0;
+    let (mut first, mut samples, mut coding) = (None, 0, 0.0);
     let mut made = gpt.say(voice, &text, sampling)?;
     let mut chunks = Chunks::new(1.0, OVERLAP);
-    while made.codes.len() < codes && made.step()? {
+    while made.codes.len() < codes {
+        let step = Instant::now();
+        if !made.step()? {
+            break;
+        }
+        coding += step.elapsed().as_secs_f64();
         if made.codes.len().is_multiple_of(CHUNK) {
             samples += chunks.next(renderer, &made.latents, voice, false)?.len();
             first.get_or_insert_with(|| begin.elapsed().as_secs_f64());
@@ -80,5 +102,6 @@ fn speak(
     }
     samples += chunks.next(renderer, &made.latents, voice, true)?.len();
     let total = begin.elapsed().as_secs_f64();
-    Ok((first.unwrap_or(total), total, samples as f64 / f64::from(SAMPLE_RATE)))
+    let seconds = samples as f64 / f64::from(SAMPLE_RATE);
+    Ok(Spoken { first: first.unwrap_or(total), codes: coding, total, seconds })
 }

@@ -39,7 +39,7 @@ LONG = ("The quick brown fox jumps over the lazy dog. It was not amused! Was it 
 
 def said(code: str, n: int) -> bool:
     """Whether num2words counts it: in Turkish it swallows the one of 341001 and the like."""
-    swallowed = any(n // power % 10 == 1 and n // power % 1000 > 100 for power in (10 ** 3, 10 ** 6, 10 ** 9))
+    swallowed = any(n // power % 10 == 1 and n // power > 100 for power in (10 ** 3, 10 ** 6, 10 ** 9))
     return code != "tr" or not swallowed
 
 
