@@ -11,23 +11,29 @@ use crate::network::{CudaTuning, Processor};
 use crate::runtime::load_onnxruntime;
 use crate::store::{Store, Verified};
 use crate::whisper::Whisper;
+use crate::xtts::Xtts;
 use own::OwnFile;
 use reelsmith_graph::{Element, Target};
 use reelsmith_inference_core::catalogue::{Capability, Catalogue, Kind, Memory, Model};
+use reelsmith_inference_core::cloning::CloneVoice;
 use reelsmith_inference_core::{
     Control, Engine, ErrorKind, Footprint, InferenceError, ModelId, Progress, Resident, Result, Verdict,
 };
 use std::path::{Path, PathBuf};
 
-/// The families that [`Kokoro`], [`Sdxl`], [`Esrgan`] and [`Whisper`] perform.
+/// The families that [`Kokoro`], [`Sdxl`], [`Esrgan`], [`Whisper`] and [`Xtts`] perform.
 const KOKORO: &str = "kokoro-82m";
 const SDXL: [&str; 2] = ["sdxl", SDXL_TURBO];
 const SDXL_TURBO: &str = "sdxl-turbo";
 const ESRGAN: &str = "realesrgan";
 const WHISPER: &str = "whisper";
+const XTTS: &str = "xtts-v2";
 
 /// The pronunciation network for words that no dictionary holds.
 const OOV: &str = "oov.onnx";
+
+/// The folder of cloned voices beside the models.
+const VOICES: &str = "cloned-voices";
 
 /// What a person's own checkpoint needs of the catalogue.
 pub const OWN_REQUIRES: [&str; 2] = ["clip-vocabulary", "onnxruntime"];
@@ -41,6 +47,8 @@ pub struct LocalEngine {
     threads: usize,
     /// What pictures are made on; voices are small and stay on the CPU.
     pictures: Processor,
+    /// Where cloned voices are kept.
+    voices: PathBuf,
 }
 
 /// The verified entries that a model is made of, by what they are.
@@ -52,13 +60,38 @@ impl LocalEngine {
     /// An engine that takes files from `store` and splits one run over `threads` threads (at least 1).
     pub fn new(store: Store, threads: usize) -> Self {
         let threads = threads.max(1);
-        Self { store, threads, pictures: Processor::Cpu(threads) }
+        let voices = store.dir().join(VOICES);
+        Self { store, threads, pictures: Processor::Cpu(threads), voices }
     }
 
     /// The same with pictures made on the first NVIDIA card, of which no network takes more than `memory` bytes.
     pub fn with_cuda(self, memory: u64) -> Self {
         let tuning = CudaTuning::default();
         Self { pictures: Processor::Cuda { device: 0, memory, tuning }, ..self }
+    }
+
+    /// The same with cloned voices kept in `folder`, not beside the models.
+    pub fn with_voices(self, folder: impl Into<PathBuf>) -> Self {
+        Self { voices: folder.into(), ..self }
+    }
+
+    /// Loads a model that clones voices: the same as [`Engine::load`] gives for speaking, with all that it can do.
+    ///
+    /// # Errors
+    /// As [`Engine::load`]; `InvalidRequest` for a model that clones none.
+    pub fn load_cloner(&self, id: &ModelId, control: &dyn Control) -> Result<Box<dyn CloneVoice>> {
+        if self.model(self.store.catalogue(), id)?.family != XTTS {
+            let message = format!("`{id}` clones no voices; xtts-v2 does");
+            return Err(InferenceError::new(ErrorKind::InvalidRequest, message));
+        }
+        let parts = self.verify(std::slice::from_ref(id), control)?;
+        load_onnxruntime(parts.only_file(Kind::Runtime)?)?;
+        Ok(Box::new(self.xtts(id, &parts)?))
+    }
+
+    fn xtts(&self, id: &ModelId, parts: &Parts) -> Result<Xtts> {
+        let folder = &parts.entry(Kind::Model)?.dir;
+        Xtts::open(&id.0, folder, &self.voices, Target::CPU, self.threads)
     }
 
     fn target(&self) -> Target {
@@ -192,6 +225,7 @@ impl Engine for LocalEngine {
             Some(Capability::Upscale) => self.upscaler(parts.main_file(Kind::Model)?),
             Some(Capability::Embed) => self.embedder(&parts.entry(Kind::Model)?.dir),
             Some(Capability::Rerank) => self.reranker(&parts.entry(Kind::Model)?.dir),
+            _ if entry.family == XTTS => Ok(Resident::Speak(Box::new(self.xtts(id, &parts)?))),
             _ => self.kokoro(&parts, memory(entry)),
         }
     }
@@ -202,7 +236,7 @@ fn is_known(model: &Model) -> bool {
     let family = model.family.as_str();
     let reads = matches!(model.capability, Some(Capability::Embed | Capability::Rerank));
     reads
-        || family == KOKORO
+        || [KOKORO, XTTS].contains(&family)
         || SDXL.contains(&family)
         || [ESRGAN, WHISPER].iter().any(|known| family.starts_with(known))
 }

@@ -17,6 +17,7 @@ mod session;
 pub mod store;
 pub mod vad;
 pub mod whisper;
+pub mod xtts;
 
 pub use engine::LocalEngine;
 pub use store::{Store, StoreConfig};

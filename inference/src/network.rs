@@ -1,5 +1,7 @@
 //! A network in memory: a graph of [`reelsmith_graph`] that ONNX Runtime runs, numbers in and numbers out.
 
+pub(crate) mod kept;
+
 use crate::session::{WEIGHTS_DIRECTORY, builder_at, explain, last_run};
 
 pub use crate::session::{CudaTuning, Processor};

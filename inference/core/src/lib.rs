@@ -6,6 +6,7 @@
 //! crosses, so that the crate builds anywhere and the scheduler above it knows no engine.
 
 pub mod catalogue;
+pub mod cloning;
 pub mod control;
 pub mod embed;
 pub mod engine;
