@@ -22,7 +22,7 @@ use crate::network::{Array, Processor};
 use chain::Link;
 use plane::Plane;
 use reelsmith_graph::{Target, Weights};
-use reelsmith_inference_core::Result;
+use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use run::Runner;
 
 /// Bytes that the arrays of one band may take, as [`Cut::Bytes`] counts them, unless said otherwise.
@@ -93,8 +93,13 @@ impl Banded<'_> {
         input: Array,
         mut before: impl FnMut(u64, u64) -> Result<()>,
     ) -> Result<Array> {
+        let &[1, channels, height, width] = &input.shape[..] else {
+            let message =
+                format!("the autoencoder takes one picture at a time in bands, not {:?}", input.shape);
+            return Err(InferenceError::new(ErrorKind::Engine, message));
+        };
         self.weights.unchanged()?;
-        let total = cost::of(links, (input.shape[1], input.shape[2], input.shape[3]), self.cut).bands;
+        let total = cost::of(links, (channels, height, width), self.cut).bands;
         let mut runner = Runner {
             groups: self.config.norm_num_groups,
             target: self.target,
