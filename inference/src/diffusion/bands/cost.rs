@@ -76,3 +76,33 @@ impl Walk {
         4 * self.plane() + most * attention.row_takes(self.size)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diffusion::bands::{BAND, chain};
+    use crate::diffusion::vae::VaeConfig;
+    use reelsmith_graph::Weights;
+
+    fn sdxl(side: usize, cut: Cut) -> Cost {
+        let (config, weights) = (VaeConfig::sdxl(), Weights::default());
+        of(&chain::decoder(&config, &weights), (4, side / 8, side / 8), cut)
+    }
+
+    #[test]
+    fn a_large_picture_takes_two_of_its_finest_planes_and_a_band() {
+        for side in [1024, 1536, 2048] {
+            let planes = 2 * 4 * 128 * (side * side) as u64;
+            let peak = sdxl(side, Cut::Bytes(BAND)).peak;
+            assert!(peak >= planes && peak <= planes + BAND + BAND / 2, "{side}: {peak}");
+        }
+    }
+
+    #[test]
+    fn lower_bands_take_less_and_are_more() {
+        let (low, high) = (sdxl(512, Cut::Bytes(BAND / 8)), sdxl(512, Cut::Bytes(BAND)));
+        assert!(low.bands > 2 * high.bands && low.peak < high.peak, "{low:?} {high:?}");
+        // 2 convolutions without a norm, 14 blocks of two stages, the attention's two, 3 enlargements.
+        assert_eq!(sdxl(512, Cut::Rows(4096)).bands, 2 + 2 * 14 + 2 + 3);
+    }
+}

@@ -38,8 +38,8 @@ struct Pair<'a> {
 
 impl<'a> Pair<'a> {
     fn of(config: &'a VaeConfig, weights: &'a Weights, target: Target) -> Self {
-        let decoder = open("decoder", &decoder(config, weights, target).unwrap());
-        let encoder = open("encoder", &encoder(config, weights, target).unwrap());
+        let decoder = open("decoder", &decoder(config, weights, target).expect("the tensors are there"));
+        let encoder = open("encoder", &encoder(config, weights, target).expect("the tensors are there"));
         Self { config, weights, target, decoder, encoder }
     }
 
@@ -47,13 +47,13 @@ impl<'a> Pair<'a> {
         let latents = wave(&[1, self.config.latent_channels, height, width]);
         let factor = self.config.factor();
         let picture = wave(&[1, 3, height * factor, width * factor]);
-        let decoded = self.decoder.run(&[("latents", (&latents).into())], &["picture"]).unwrap();
-        let encoded = self.encoder.run(&[("picture", (&picture).into())], &["moments"]).unwrap();
+        let decoded = self.decoder.run(&[("latents", (&latents).into())], &["picture"]).expect("it runs");
+        let encoded = self.encoder.run(&[("picture", (&picture).into())], &["moments"]).expect("it runs");
         for cut in cuts {
             let banded = banded(self.config, self.weights, self.target, *cut);
             for (what, made, whole) in [
-                ("decoded", banded.decode(latents.clone(), go_on).unwrap(), &decoded[0]),
-                ("encoded", banded.encode(picture.clone(), go_on).unwrap(), &encoded[0]),
+                ("decoded", banded.decode(latents.clone(), go_on).expect("it runs in bands"), &decoded[0]),
+                ("encoded", banded.encode(picture.clone(), go_on).expect("it runs in bands"), &encoded[0]),
             ] {
                 assert_eq!(made.shape, whole.shape, "{what} {height}x{width} {cut:?}");
                 let error = relative_error(&made.data, &whole.data);
