@@ -45,7 +45,7 @@ pub(crate) struct OursArgs {
 enum Loaded {
     Nothing,
     Sdxl(Box<Sdxl>),
-    Decoder(Network, Part<VaeConfig>),
+    Decoder(Network, Box<Part<VaeConfig>>),
     Upscaler(Box<Esrgan>),
 }
 
@@ -150,7 +150,7 @@ impl Ours<'_> {
             let part = checkpoint::autoencoder(&self.folder("vae")?)?;
             let model = decoder(&part.config, &part.weights, self.target)?;
             let network = Network::open_unplanned("autoencoder", &model, self.processor)?;
-            self.loaded = Loaded::Decoder(network, part);
+            self.loaded = Loaded::Decoder(network, Box::new(part));
         }
         let Loaded::Decoder(network, part) = &mut self.loaded else { unreachable!("it was put there") };
         let wave = (0..4 * side * side).map(|n| (n as f32 * 0.7).sin()).collect();
