@@ -37,7 +37,7 @@ bench-networks: setup-test ## Measure SDXL's networks beside PyTorch (7 GB of pa
 	benches/peers/networks_setup.sh
 	cargo run --quiet --release --package reelsmith-benches -- networks
 
-bench-seams: setup-test ## Measure what tiles do to decoded pictures (7 GB of packages, 11 GB of random weights).
+bench-seams: setup-test ## Measure pictures decoded in bands beside diffusers' tiles (7 GB of packages, 11 GB of random weights).
 	benches/peers/seams_setup.sh
 	cargo run --quiet --release --package reelsmith-benches -- seams
 

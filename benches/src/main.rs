@@ -60,7 +60,7 @@ enum Command {
     /// What `images-gpu` runs as our contender.
     #[command(hide = true)]
     ImagesGpuOurs(images_gpu::OursArgs),
-    /// Whether tiles of a decoded picture show, against diffusers; and the memory of decoding.
+    /// Whether decoding in parts shows in a picture, against diffusers; and the memory of decoding.
     Seams(seams::Args),
     /// What `seams` runs to measure memory.
     #[command(hide = true)]

@@ -1,18 +1,19 @@
-//! Whether tiles show: photographs through a trained autoencoder, decoded and encoded whole and in tiles by us and by
-//! diffusers; and what memory decoding takes as pictures grow, at SDXL's true size.
+//! Whether a picture decoded in parts is the picture: photographs through a trained autoencoder, in bands by us and in
+//! tiles by diffusers, each against its own whole; and what memory decoding takes as pictures grow, at SDXL's true
+//! size.
 
 mod measure;
 mod memory;
 
 use crate::results::{machine, write};
 use anyhow::{Context, Result, bail};
-use measure::{Planes, Seams, Zones, psnr, seams};
+use measure::{Planes, Seams, psnr, seams};
 pub(crate) use memory::{OursArgs, run_ours};
-use reelsmith_graph::Target;
-use reelsmith_inference::diffusion::checkpoint;
-use reelsmith_inference::diffusion::pipeline::{TILING, Tiling, decode_tiled, encode_tiled};
+use reelsmith_graph::{Target, Weights};
+use reelsmith_inference::diffusion::bands::{BAND, Banded, Cut};
+use reelsmith_inference::diffusion::checkpoint::{self, Part};
 use reelsmith_inference::diffusion::vae::{VaeConfig, decoder, encoder};
-use reelsmith_inference::network::{Array, Network};
+use reelsmith_inference::network::{Array, Network, Processor};
 use reelsmith_media::picture::Picture;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -30,18 +31,24 @@ pub(crate) struct Args {
     /// Python with torch and diffusers.
     #[arg(long, default_value = ".cache/bench-networks/venv/bin/python")]
     python: PathBuf,
-    /// Sides of tiles in latents, which overlap by a quarter.
+    /// Sides of diffusers' tiles in latents, which overlap by a quarter.
     #[arg(long, value_delimiter = ',', default_value = "128,64")]
     tiles: Vec<usize>,
+    /// Takes what diffusers made in a run before.
+    #[arg(long)]
+    again: bool,
     /// Sides of the pictures for which memory is measured, in pixels; none to leave that out.
     #[arg(long, value_delimiter = ',', default_value = "512,1024,1536,2048")]
     memory: Vec<usize>,
     /// Threads of either.
     #[arg(long, default_value_t = 2)]
     threads: usize,
-    /// Where pictures go to be looked at: each whole and tiled one, and 16 times their difference around grey.
+    /// Where pictures go to be looked at: each whole and in parts, and 16 times their difference around grey.
     #[arg(long)]
     pictures: Option<PathBuf>,
+    /// What else to know of the machine while this was measured, for the table.
+    #[arg(long, default_value = "")]
+    remark: String,
     /// Where the table and the figures go.
     #[arg(long, default_value = "benches/results")]
     out: PathBuf,
@@ -59,11 +66,10 @@ struct Told {
 #[derive(Debug, Serialize)]
 struct Row {
     photograph: String,
-    /// Side of a tile in latents.
-    side: usize,
-    who: &'static str,
+    /// Who decoded, and in what parts.
+    who: String,
     seams: Seams,
-    /// Encoded in tiles against whole: PSNR of the means over their range, in dB.
+    /// Encoded in parts against whole: PSNR of the means over their range, in dB.
     encoded: f64,
 }
 
@@ -100,38 +106,55 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// Has diffusers decode and encode.
 fn diffusers(args: &Args) -> Result<Told> {
     let (out, sides) = (args.work.join("diffusers"), args.tiles.iter().map(usize::to_string));
-    let mut peer = Command::new(&args.python);
-    peer.arg("benches/peers/seams_diffusers.py").args([args.work.join("vae"), args.work.join("photographs")]);
-    peer.arg(&out).args(["--tiles", &sides.collect::<Vec<_>>().join(",")]);
-    peer.args(["--threads", &args.threads.to_string()]);
-    let ended = peer.status().context("start the peer's Python; benches/peers/seams_setup.sh makes it")?;
-    if !ended.success() {
-        bail!("diffusers could not decode; benches/peers/seams_setup.sh makes what it needs");
+    if !args.again {
+        let mut peer = Command::new(&args.python);
+        peer.arg("benches/peers/seams_diffusers.py")
+            .args([args.work.join("vae"), args.work.join("photographs")]);
+        peer.arg(&out).args(["--tiles", &sides.collect::<Vec<_>>().join(",")]);
+        peer.args(["--threads", &args.threads.to_string()]);
+        let ended =
+            peer.status().context("start the peer's Python; benches/peers/seams_setup.sh makes it")?;
+        if !ended.success() {
+            bail!("diffusers could not decode; benches/peers/seams_setup.sh makes what it needs");
+        }
     }
     Ok(serde_json::from_slice(&std::fs::read(out.join("photographs.json"))?)?)
 }
 
 struct Autoencoder {
-    config: VaeConfig,
+    part: Part<VaeConfig>,
+    processor: Processor,
     encoder: Network,
     decoder: Network,
 }
 
 impl Autoencoder {
     fn open(folder: &Path, threads: usize) -> Result<Self> {
-        let part = checkpoint::autoencoder(folder)?;
-        let open = |model| Network::open_unplanned("autoencoder", &model, threads);
-        let encoder = open(encoder(&part.config, &part.weights, Target::CPU)?)?;
-        let decoder = open(decoder(&part.config, &part.weights, Target::CPU)?)?;
-        Ok(Self { config: part.config, encoder, decoder })
+        let (part, processor) = (checkpoint::autoencoder(folder)?, Processor::Cpu(threads));
+        let (config, weights): (&VaeConfig, &Weights) = (&part.config, &part.weights);
+        let open = |model| Network::open_unplanned("autoencoder", &model, processor);
+        let encoder = open(encoder(config, weights, Target::CPU)?)?;
+        let decoder = open(decoder(config, weights, Target::CPU)?)?;
+        Ok(Self { part, processor, encoder, decoder })
     }
 
-    fn decode(&mut self, latents: &Array, tiling: Tiling) -> Result<Array> {
-        Ok(decode_tiled(&mut self.decoder, &self.config, latents, tiling, || Ok(()))?)
+    /// Whole and in bands.
+    fn decode(&mut self, latents: &Array) -> Result<[Array; 2]> {
+        let whole = self.decoder.run_last(&[("latents", latents.into())], &["picture"])?.swap_remove(0);
+        Ok([whole, self.banded().decode(latents.clone(), |_, _| Ok(()))?])
     }
 
-    fn encode(&mut self, picture: &Array, tiling: Tiling) -> Result<Array> {
-        Ok(encode_tiled(&mut self.encoder, &self.config, picture, tiling, || Ok(()))?)
+    /// Whole and in bands.
+    fn encode(&mut self, picture: &Array) -> Result<[Array; 2]> {
+        let whole = self.encoder.run_last(&[("picture", picture.into())], &["moments"])?.swap_remove(0);
+        Ok([whole, self.banded().encode(picture.clone(), |_, _| Ok(()))?])
+    }
+
+    /// The small autoencoder has few channels: a limit that cuts it as the true one is cut.
+    fn banded(&self) -> Banded<'_> {
+        let Part { config, weights, .. } = &self.part;
+        let cut = Cut::Bytes(BAND / 16);
+        Banded { config, weights, target: Target::CPU, processor: self.processor, cut }
     }
 }
 
@@ -144,37 +167,22 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn measure(&self, args: &Args, autoencoder: &mut Autoencoder, results: &mut Results) -> Result<()> {
-        const WHOLE: Tiling = Tiling { side: usize::MAX >> 32, overlap: 0 };
         let (width, height, factor) = (self.told.width, self.told.height, self.told.factor);
         let (picture, moments) = (self.read("picture")?, self.read("moments")?);
         let means = moments.len() / 2;
         let latents = Array::new(&[1, 4, height / factor, width / factor], moments[..means].to_vec());
-        let picture = Array::new(&[1, 3, height, width], picture);
-        let ours = self.planes(autoencoder.decode(&latents, WHOLE)?.data);
+        let [whole, banded] = autoencoder.decode(&latents)?.map(|made| self.planes(made.data));
         let theirs = self.planes(self.read("whole")?);
-        results.whole.push(psnr(&ours.data, &theirs.data, 255.0));
-        let encoded = autoencoder.encode(&picture, WHOLE)?.data;
-        self.save(args, "whole", &ours)?;
+        results.whole.push(psnr(&whole.data, &theirs.data, 255.0));
+        self.save(args, "whole", &whole)?;
+        let encoded = autoencoder.encode(&Array::new(&[1, 3, height, width], picture))?;
+        let encoded = encoded.each_ref().map(|made| &made.data[..means]);
+        self.compare(args, results, "ours, in bands", [&banded, &whole], [encoded[1], encoded[0]])?;
         for &side in &args.tiles {
-            let tiling = Tiling { side, overlap: side / 4 };
-            let tiled = self.planes(autoencoder.decode(&latents, tiling)?.data);
-            let moments = autoencoder.encode(&picture, tiling)?.data;
-            self.compare(
-                args,
-                results,
-                (side, "ours"),
-                [&tiled, &ours],
-                [&moments[..means], &encoded[..means]],
-            )?;
             let tiled = self.planes(self.read(&format!("tiled-{side}"))?);
-            let (moments, whole) = (self.read(&format!("moments-{side}"))?, self.read("moments")?);
-            self.compare(
-                args,
-                results,
-                (side, "diffusers"),
-                [&tiled, &theirs],
-                [&moments[..means], &whole[..means]],
-            )?;
+            let in_tiles = self.read(&format!("moments-{side}"))?;
+            let who = format!("diffusers, in tiles of {side}");
+            self.compare(args, results, &who, [&tiled, &theirs], [&in_tiles[..means], &moments[..means]])?;
         }
         Ok(())
     }
@@ -183,46 +191,25 @@ impl Case<'_> {
         &self,
         args: &Args,
         results: &mut Results,
-        (side, who): (usize, &'static str),
-        [tiled, whole]: [&Planes; 2],
+        who: &str,
+        [parts, whole]: [&Planes; 2],
         [means, expected]: [&[f32]; 2],
     ) -> Result<()> {
-        let range = |all: &[f32]| {
-            let (low, high) =
-                all.iter().fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
-            f64::from(high - low)
-        };
-        let zones = if who == "ours" { self.our_zones(side) } else { self.their_zones(side) };
-        let seams = seams(tiled, whole, &zones);
-        eprintln!("{} {side} {who}: {seams:?}", self.name);
+        let (low, high) =
+            expected.iter().fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
+        let seams = seams(parts, whole);
+        eprintln!("{} {who}: {seams:?}", self.name);
         results.rows.push(Row {
             photograph: self.name.to_owned(),
-            side,
-            who,
+            who: who.to_owned(),
             seams,
-            encoded: psnr(means, expected, range(expected)),
+            encoded: psnr(means, expected, f64::from(high - low)),
         });
-        self.save(args, &format!("{who}-{side}"), tiled)?;
-        let mut amplified = tiled.less(whole);
+        let file = who.replace([' ', ','], "-");
+        self.save(args, &file, parts)?;
+        let mut amplified = parts.less(whole);
         amplified.data.iter_mut().for_each(|value| *value = 127.5 + 16.0 * *value);
-        self.save(args, &format!("{who}-{side}-difference"), &amplified)
-    }
-
-    fn our_zones(&self, side: usize) -> Zones {
-        let factor = self.told.factor;
-        let along = |length: usize| {
-            let spans = Tiling { side, overlap: side / 4 }.spans(length / factor);
-            spans.windows(2).map(|pair| pair[1].start * factor..pair[0].end * factor).collect()
-        };
-        Zones { columns: along(self.told.width), rows: along(self.told.height) }
-    }
-
-    /// `tiled_decode` of diffusers' `autoencoder_kl.py`: a tile every three quarters of a side, mixed over a quarter.
-    fn their_zones(&self, side: usize) -> Zones {
-        let (step, mixed) = (side / 4 * 3 * self.told.factor, side / 4 * self.told.factor);
-        let along =
-            |length: usize| (step..length).step_by(step).map(|at| at..(at + mixed).min(length)).collect();
-        Zones { columns: along(self.told.width), rows: along(self.told.height) }
+        self.save(args, &format!("{file}-difference"), &amplified)
     }
 
     fn planes(&self, data: Vec<f32>) -> Planes {
@@ -251,24 +238,22 @@ fn table(args: &Args, told: &Told, results: &Results) -> String {
     let trained = trained.split_whitespace().collect::<Vec<_>>().join(" ");
     let least = results.whole.iter().copied().fold(f64::INFINITY, f64::min);
     let mut text = format!(
-        "Photographs of {}x{} pixels, decoded in tiles that overlap by a quarter and whole, by a small autoencoder of SDXL's \
-         structure trained for this ({trained}; its PSNR is that of what it decodes against the photograph). Whole, ours is \
-         {least:.0} dB or more from diffusers'. Differences are tiled against whole, in levels of 8 bits. Gradient: mean \
-         absolute gradient of the difference, where tiles are mixed / elsewhere. Line: by how much the most conspicuous \
-         row or column of the whole picture stands out from its 16 neighbours more than it did untiled. We decode in tiles \
-         of {} latents.\n\n\
-         | photograph | tile | | PSNR dB | largest | mean | gradient | line | latents, encoded in tiles: PSNR dB |\n\
-         |---|---|---|---|---|---|---|---|---|\n",
-        told.width, told.height, TILING.side,
+        "Photographs of {}x{} pixels, decoded in parts and whole, by a small autoencoder of SDXL's structure trained for \
+         this ({trained}; its PSNR is that of what it decodes against the photograph). Whole, ours is {least:.0} dB or more \
+         from diffusers'. Differences are in parts against whole, in levels of 8 bits. Line: by how much the most \
+         conspicuous row or column of the picture stands out from its 16 neighbours more than it did whole.\n\n\
+         | photograph | | PSNR dB | largest | mean | line | latents, encoded in parts: PSNR dB |\n\
+         |---|---|---|---|---|---|---|\n",
+        told.width, told.height,
     );
-    for Row { photograph, side, who, seams, encoded } in &results.rows {
+    for Row { photograph, who, seams, encoded } in &results.rows {
         text += &format!(
-            "| {photograph} | {side} | {who} | **{:.1}** | {:.2} | {:.3} | {:.4} / {:.4} | **{:.3}** | {encoded:.1} |\n",
-            seams.psnr, seams.largest, seams.mean, seams.at_seams, seams.elsewhere, seams.excess,
+            "| {photograph} | {who} | **{:.1}** | {:.4} | {:.5} | **{:.4}** | {encoded:.1} |\n",
+            seams.psnr, seams.largest, seams.mean, seams.excess,
         );
     }
     if !results.memory.is_empty() {
         text += &format!("\n{}", memory::table(&results.memory));
     }
-    format!("{text}\n{}, {} threads.\n", machine(), args.threads)
+    format!("{text}\n{}, {} threads. {}\n", machine(), args.threads, args.remark)
 }

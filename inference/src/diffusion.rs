@@ -1,5 +1,6 @@
 //! Pictures from text: the networks of SDXL as graphs over published checkpoints, and what goes on between them.
 
+pub mod bands;
 mod blocks;
 pub mod checkpoint;
 pub mod clip;

@@ -1,5 +1,6 @@
 //! Operators that ONNX Runtime lacks or is slow at on a CPU, written in Rust and known to every session.
 
+pub(crate) mod affine;
 mod attend;
 pub(crate) mod exponential;
 pub(crate) mod group_norm;
@@ -18,6 +19,7 @@ pub(crate) fn domain() -> ort::Result<OperatorDomain> {
     OperatorDomain::new(REELSMITH)?
         .add(snake::Snake)?
         .add(group_norm::GroupNorm)?
+        .add(affine::Affine)?
         .add(text_attention::TextAttention)?
         .add(sound_attention::SoundAttention)
 }

@@ -4,9 +4,10 @@ use super::check::read;
 use super::{Cost, Settings, Work};
 use anyhow::{Context, Result};
 use reelsmith_graph::Target;
-use reelsmith_inference::diffusion::checkpoint::{self, Checkpoint};
+use reelsmith_inference::diffusion::bands::{BAND, Banded, Cut};
+use reelsmith_inference::diffusion::checkpoint::{self, Checkpoint, Part};
 use reelsmith_inference::diffusion::clip::text_encoder;
-use reelsmith_inference::diffusion::pipeline::{Sdxl, SdxlConfig, TILING, decode_tiled};
+use reelsmith_inference::diffusion::pipeline::{Sdxl, SdxlConfig, WHOLE_PIXELS};
 use reelsmith_inference::diffusion::unet::unet;
 use reelsmith_inference::diffusion::vae::{VaeConfig, decoder};
 use reelsmith_inference::esrgan::Esrgan;
@@ -44,7 +45,7 @@ pub(crate) struct OursArgs {
 enum Loaded {
     Nothing,
     Sdxl(Box<Sdxl>),
-    Decoder(Network, VaeConfig),
+    Decoder(Network, Box<Part<VaeConfig>>),
     Upscaler(Box<Esrgan>),
 }
 
@@ -149,11 +150,19 @@ impl Ours<'_> {
             let part = checkpoint::autoencoder(&self.folder("vae")?)?;
             let model = decoder(&part.config, &part.weights, self.target)?;
             let network = Network::open_unplanned("autoencoder", &model, self.processor)?;
-            self.loaded = Loaded::Decoder(network, part.config);
+            self.loaded = Loaded::Decoder(network, Box::new(part));
         }
-        let Loaded::Decoder(network, config) = &mut self.loaded else { unreachable!("it was put there") };
+        let Loaded::Decoder(network, part) = &mut self.loaded else { unreachable!("it was put there") };
         let wave = (0..4 * side * side).map(|n| (n as f32 * 0.7).sin()).collect();
-        decode_tiled(network, config, &Array::new(&[1, 4, side, side], wave), TILING, || Ok(()))?;
+        let latents = Array::new(&[1, 4, side, side], wave);
+        let (factor, cut) = (part.config.factor(), Cut::Bytes(BAND));
+        if (side * factor).pow(2) as u64 <= WHOLE_PIXELS {
+            network.run_last(&[("latents", (&latents).into())], &["picture"])?;
+        } else {
+            let (config, weights) = (&part.config, &part.weights);
+            let banded = Banded { config, weights, target: self.target, processor: self.processor, cut };
+            banded.decode(latents, |_, _| Ok(()))?;
+        }
         Ok(())
     }
 

@@ -1,7 +1,6 @@
-//! How far a picture put together from tiles is from the whole, and whether its seams show.
+//! How far a picture decoded in parts is from the whole, and whether seams show in it.
 
 use serde::Serialize;
-use std::ops::Range;
 
 /// Neighbouring lines on each side with which a line is compared.
 const NEIGHBOURS: usize = 8;
@@ -14,24 +13,14 @@ pub(super) struct Planes {
     pub(super) data: Vec<f32>,
 }
 
-/// Where neighbouring tiles are mixed, in pixels: columns, rows.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Zones {
-    pub(super) columns: Vec<Range<usize>>,
-    pub(super) rows: Vec<Range<usize>>,
-}
-
 /// In levels of 8 bits, but for the PSNR.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Seams {
-    /// Tiled against whole, in dB.
+    /// In parts against whole, in dB.
     pub(super) psnr: f64,
     /// Largest and mean absolute difference.
     pub(super) largest: f64,
     pub(super) mean: f64,
-    /// Mean absolute gradient of the difference across the borders of tiles: where tiles are mixed, and elsewhere.
-    pub(super) at_seams: f64,
-    pub(super) elsewhere: f64,
     /// By how much the most conspicuous line's mean absolute gradient grew beyond its neighbours'.
     pub(super) excess: f64,
 }
@@ -79,33 +68,22 @@ pub(super) fn psnr(a: &[f32], b: &[f32], peak: f64) -> f64 {
     10.0 * (peak * peak * a.len() as f64 / sum).log10()
 }
 
-/// Compares `tiled` with `whole`, both in levels of 8 bits.
-pub(super) fn seams(tiled: &Planes, whole: &Planes, zones: &Zones) -> Seams {
-    let difference = tiled.less(whole);
+/// Compares `parts`, a picture decoded in parts, with `whole`, both in levels of 8 bits.
+pub(super) fn seams(parts: &Planes, whole: &Planes) -> Seams {
+    let difference = parts.less(whole);
     let absolute = || difference.data.iter().map(|value| f64::from(value.abs()));
-    let (mut inside, mut outside) = (Vec::new(), Vec::new());
-    let across = [(difference.clone(), &zones.columns), (difference.transposed(), &zones.rows)];
-    for (turned, zones) in across {
-        for (line, gradient) in turned.gradients().into_iter().enumerate() {
-            let is_mixed = zones.iter().any(|zone| zone.contains(&line));
-            if is_mixed { &mut inside } else { &mut outside }.push(gradient);
-        }
-    }
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     Seams {
-        psnr: psnr(&tiled.data, &whole.data, 255.0),
+        psnr: psnr(&parts.data, &whole.data, 255.0),
         largest: absolute().fold(0.0, f64::max),
         mean: absolute().sum::<f64>() / difference.data.len() as f64,
-        at_seams: mean(&inside),
-        elsewhere: mean(&outside),
-        excess: excess(tiled, whole).max(excess(&tiled.transposed(), &whole.transposed())),
+        excess: excess(parts, whole).max(excess(&parts.transposed(), &whole.transposed())),
     }
 }
 
 /// Over all columns, wherever a seam may lie: by how much the gradient grew, less the mean of what its neighbours' grew.
-fn excess(tiled: &Planes, whole: &Planes) -> f64 {
+fn excess(parts: &Planes, whole: &Planes) -> f64 {
     let grown: Vec<f64> =
-        tiled.gradients().iter().zip(whole.gradients()).map(|(tiled, whole)| tiled - whole).collect();
+        parts.gradients().iter().zip(whole.gradients()).map(|(parts, whole)| parts - whole).collect();
     let lines = NEIGHBOURS..grown.len().saturating_sub(NEIGHBOURS);
     let of = |line: usize| {
         let around = grown[line - NEIGHBOURS..=line + NEIGHBOURS].iter().sum::<f64>() - grown[line];
@@ -117,7 +95,6 @@ fn excess(tiled: &Planes, whole: &Planes) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::iter::once;
 
     fn waves(width: usize, height: usize) -> Planes {
         let data = (0..3 * width * height).map(|n| 128.0 + 60.0 * (n as f32 * 0.37).sin()).collect();
@@ -127,16 +104,13 @@ mod tests {
     #[test]
     fn a_step_of_two_levels_is_found_whichever_way_it_lies() {
         let whole = waves(64, 48);
-        let zones = Zones { columns: once(30..34).collect(), rows: once(20..24).collect() };
-        let mut tiled = whole.clone();
-        for row in tiled.data.chunks_exact_mut(64) {
+        let mut parts = whole.clone();
+        for row in parts.data.chunks_exact_mut(64) {
             row[32..].iter_mut().for_each(|value| *value += 2.0);
         }
-        let found = seams(&tiled, &whole, &zones);
+        let found = seams(&parts, &whole);
         assert!((found.largest - 2.0).abs() < 1e-4 && (found.mean - 1.0).abs() < 1e-4, "{found:?}");
-        assert!(found.at_seams > 0.2 && found.elsewhere < 1e-4, "{found:?}");
-        let turned = Zones { columns: zones.rows, rows: zones.columns };
-        let again = seams(&tiled.transposed(), &whole.transposed(), &turned);
+        let again = seams(&parts.transposed(), &whole.transposed());
         assert!((found.excess - again.excess).abs() < 1e-4, "{found:?} {again:?}");
     }
 
@@ -146,22 +120,21 @@ mod tests {
             let row: Vec<f32> = (0..64).map(|x| if x < 32 { 100.0 } else { 100.0 + step }).collect();
             Planes { width: 64, height: 3 * 16, data: row.repeat(3 * 48) }
         };
-        let found = seams(&plain(2.0), &plain(0.0), &Zones::default());
+        let found = seams(&plain(2.0), &plain(0.0));
         assert!((found.excess - 2.0).abs() < 1e-4, "{found:?}");
         // The same step spread over 32 columns is no line.
         let mut spread = plain(0.0);
         for row in spread.data.chunks_exact_mut(64) {
             row.iter_mut().enumerate().for_each(|(x, value)| *value += x.clamp(16, 48) as f32 / 16.0);
         }
-        let found = seams(&spread, &plain(0.0), &Zones::default());
+        let found = seams(&spread, &plain(0.0));
         assert!(found.excess < 0.04, "{found:?}");
     }
 
     #[test]
     fn equal_pictures_have_no_seams() {
-        let found =
-            seams(&waves(40, 40), &waves(40, 40), &Zones { columns: once(8..16).collect(), rows: vec![] });
-        assert_eq!((found.excess, found.largest, found.at_seams), (0.0, 0.0, 0.0));
+        let found = seams(&waves(40, 40), &waves(40, 40));
+        assert_eq!((found.excess, found.largest), (0.0, 0.0));
         assert!(found.psnr.is_infinite());
     }
 }

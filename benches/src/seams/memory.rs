@@ -1,11 +1,11 @@
-//! What memory decoding takes, whole and in tiles, by the picture's size.
+//! What memory decoding takes, whole and in bands, by the picture's size.
 
 use anyhow::{Context, Result};
 use reelsmith_graph::Target;
+use reelsmith_inference::diffusion::bands::{BAND, Banded, Cut};
 use reelsmith_inference::diffusion::checkpoint;
-use reelsmith_inference::diffusion::pipeline::{TILING, Tiling, decode_tiled};
 use reelsmith_inference::diffusion::vae::decoder;
-use reelsmith_inference::network::{Array, Network};
+use reelsmith_inference::network::{Array, Network, Processor};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,6 +35,8 @@ pub(super) struct Cost {
     base: u64,
     /// Bytes at the most.
     peak: u64,
+    /// Bytes that were reckoned with; 0 where none are.
+    stated: u64,
     seconds: f64,
 }
 
@@ -42,7 +44,7 @@ pub(super) struct Cost {
 pub(super) struct Row {
     /// Pixels a side.
     side: usize,
-    tiled: Cost,
+    banded: Cost,
     whole: Option<Cost>,
 }
 
@@ -63,22 +65,27 @@ pub(super) fn measure(vae: &Path, sides: &[usize], threads: usize) -> Result<Vec
     };
     let row = |&side: &usize| {
         let whole = (side <= WHOLE).then(|| decode(side, true)).transpose()?;
-        Ok(Row { side, tiled: decode(side, false)?, whole })
+        Ok(Row { side, banded: decode(side, false)?, whole })
     };
     sides.iter().map(row).collect()
 }
 
 pub(super) fn table(rows: &[Row]) -> String {
-    let mut text = "Decoding by an autoencoder of SDXL's true size (random weights, f32): memory at the most above what \
-                    the process had with the network open, and seconds.\n\n\
-                    | picture | in tiles, GB | s | whole, GB | s |\n|---|---|---|---|---|\n"
+    let mut text = "Decoding by an autoencoder of SDXL's true size (random weights, f32): memory at the most above what the \
+                    process had before it opened a network, what is stated for it beforehand, and seconds.\n\n\
+                    | picture | in bands, GB | stated, GB | s | whole, GB | s | bands / whole, s |\n\
+                    |---|---|---|---|---|---|---|\n"
         .to_owned();
-    for Row { side, tiled, whole } in rows {
+    for Row { side, banded, whole } in rows {
         let gigabytes = |cost: &Cost| (cost.peak - cost.base) as f64 / 1e9;
-        let cell = |cost: &Cost| format!("{:.2} | {:.0}", gigabytes(cost), cost.seconds);
-        let whole = whole.as_ref().map_or("not tried |".to_owned(), cell);
+        let cell = |whole: &Cost| {
+            let ratio = banded.seconds / whole.seconds;
+            format!("{:.2} | {:.0} | {ratio:.2}", gigabytes(whole), whole.seconds)
+        };
+        let whole = whole.as_ref().map_or("not tried | |".to_owned(), cell);
+        let (taken, stated) = (gigabytes(banded), banded.stated as f64 / 1e9);
         text +=
-            &format!("| {side}x{side} | **{:.2}** | {:.0} | {whole} |\n", gigabytes(tiled), tiled.seconds);
+            &format!("| {side}x{side} | **{taken:.2}** | {stated:.2} | {:.0} | {whole} |\n", banded.seconds);
     }
     text
 }
@@ -90,18 +97,30 @@ pub(super) fn table(rows: &[Row]) -> String {
 pub(crate) fn run_ours(args: &OursArgs) -> Result<()> {
     reelsmith_inference::runtime::load_onnxruntime(&crate::models().join("onnxruntime/libonnxruntime.so"))?;
     let part = checkpoint::autoencoder(&args.vae)?;
-    let model = decoder(&part.config, &part.weights, Target::CPU)?;
-    let mut network = Network::open_unplanned("autoencoder", &model, args.threads)?;
-    let side = args.side / part.config.factor();
-    let shape = [1, part.config.latent_channels, side, side];
+    let (config, weights, target) = (&part.config, &part.weights, Target::CPU);
+    let processor = Processor::Cpu(args.threads);
+    let banded = Banded { config, weights, target, processor, cut: Cut::Bytes(BAND) };
+    let side = args.side / config.factor();
+    let shape = [1, config.latent_channels, side, side];
     let wave = (0..shape.iter().product::<usize>()).map(|n| (n as f32 * 0.7).sin()).collect();
     let latents = Array::new(&shape, wave);
-    let tiling = if args.whole { Tiling { side, overlap: 0 } } else { TILING };
     let (base, clock) = (resident("VmRSS:")?, Instant::now());
-    let made = decode_tiled(&mut network, &part.config, &latents, tiling, || Ok(()))?;
+    let (made, stated) = if args.whole {
+        let model = decoder(config, weights, target)?;
+        let mut network = Network::open_unplanned("autoencoder", &model, processor)?;
+        (network.run_last(&[("latents", (&latents).into())], &["picture"])?.swap_remove(0), 0)
+    } else {
+        let told = |done, total| {
+            if done % 50 == 0 {
+                eprintln!("band {done} of {total}, {:.0} s", clock.elapsed().as_secs_f64());
+            }
+            Ok(())
+        };
+        (banded.decode(latents, told)?, banded.decoding_takes(side, side))
+    };
     let seconds = clock.elapsed().as_secs_f64();
     drop(made);
-    println!("{}", serde_json::to_string(&Cost { base, peak: resident("VmHWM:")?, seconds })?);
+    println!("{}", serde_json::to_string(&Cost { base, peak: resident("VmHWM:")?, stated, seconds })?);
     Ok(())
 }
 

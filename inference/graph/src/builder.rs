@@ -79,6 +79,22 @@ impl Graph {
         if element == Element::F32 { self.computed(input, element) } else { input }
     }
 
+    /// Adds an input of f32 that stays f32 whatever the target computes with.
+    pub fn wide_input(&mut self, name: &str, shape: &[Dim]) -> Value {
+        self.parts.inputs.push(proto::value_info(name, Element::F32, shape));
+        self.named(name.to_owned())
+    }
+
+    /// `value`, which is f32, in the numbers that the target computes with.
+    pub fn narrowed(&mut self, value: Value) -> Value {
+        self.computed(value, Element::F32)
+    }
+
+    /// `value`, which is in the numbers that the target computes with, in f32.
+    pub fn widened(&mut self, value: Value) -> Value {
+        if self.target.compute == Element::F32 { value } else { self.cast(value, Element::F32) }
+    }
+
     /// Makes `value` an output of the graph in f32, under `name`.
     pub fn output(&mut self, name: &str, value: Value, shape: &[Dim]) {
         self.parts.outputs.push(proto::value_info(name, Element::F32, shape));

@@ -26,6 +26,10 @@ pub const TEXT_ATTENTION: &str = "TextAttention";
 /// softmax (windows, heads, texts, frames).
 pub const SOUND_ATTENTION: &str = "SoundAttention";
 
+/// Name of the operator that [`normalised`] is, in [`REELSMITH`]'s: inputs `x` of (N, C, ...), `centre`, `slope` and
+/// `shift` of C numbers; attribute `silu` (0 or 1).
+pub const AFFINE: &str = "Affine";
+
 /// A square convolution.
 #[derive(Debug, Clone, Copy)]
 pub struct Conv {
@@ -164,6 +168,19 @@ pub fn group_norm(g: &mut Graph, layer: &Layer<'_>, x: Value, norm: GroupNorm) -
     }))
 }
 
+/// The last step of a group normalisation whose statistics are known: (x - centre) slope + shift by channel, and SiLU
+/// where asked. `x` is (N, C, H, W), the others (C, 1, 1); all are f32, and so is the result.
+pub fn normalised(g: &mut Graph, x: Value, [centre, slope, shift]: [Value; 3], silu: bool) -> Value {
+    if g.target().is_fused && g.target().device == Device::Cpu {
+        let attributes = [("silu", Attribute::Int(i64::from(silu)))];
+        return g.node_of(REELSMITH, AFFINE, &[x, centre, slope, shift], &attributes);
+    }
+    let centred = g.node("Sub", &[x, centre], &[]);
+    let scaled = g.mul(centred, slope);
+    let shifted = g.add(scaled, shift);
+    if silu { g.silu(shifted) } else { shifted }
+}
+
 /// Layer normalisation (Ba et al., 2016) over the last axis, of `extent` numbers.
 ///
 /// # Errors
@@ -266,6 +283,16 @@ impl Graph {
     /// Side by side along `axis`.
     pub fn concat(&mut self, parts: &[Value], axis: i64) -> Value {
         self.node("Concat", parts, &[("axis", Attribute::Int(axis))])
+    }
+
+    /// Rows `top ..` of (N, C, H, W) without the last `bottom`.
+    pub fn rows_within(&mut self, x: Value, top: usize, bottom: usize) -> Value {
+        if (top, bottom) == (0, 0) {
+            return x;
+        }
+        let end = if bottom == 0 { i64::MAX } else { -(bottom as i64) };
+        let (start, end, axis) = (self.ints(&[top as i64]), self.ints(&[end]), self.ints(&[2]));
+        self.node("Slice", &[x, start, end, axis], &[])
     }
 
     /// (N, C, H, W) → (N, C, factor H, factor W), every pixel repeated.

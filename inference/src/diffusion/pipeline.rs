@@ -11,7 +11,6 @@ mod pixels;
 mod preview;
 mod start;
 mod text;
-mod tiles;
 
 use super::checkpoint::Checkpoint;
 use super::noise::Generator;
@@ -30,9 +29,8 @@ use start::{Given, Start};
 use std::path::{Path, PathBuf};
 use text::Conditioning;
 
-pub use autoencoder::{TILING, decode_tiled, encode_tiled};
+pub use autoencoder::WHOLE_PIXELS;
 pub use check::{MOST_CONTROLS, MOST_COUNT, MOST_LORAS, MOST_PIXELS, SIDES};
-pub use tiles::Tiling;
 
 /// Finds the files of a LoRA or a ControlNet that a request names.
 pub type Locate = Box<dyn Fn(&ModelId) -> Result<PathBuf> + Send>;
@@ -163,7 +161,15 @@ impl<'a> Steps<'a> {
 
     /// Asks whether to go on, before work that is no denoise step or before one.
     fn next(&self) -> Result<()> {
-        let progress = Progress { done: self.done, total: Some(self.total), unit: "steps" };
+        self.ask(Progress { done: self.done, total: Some(self.total), unit: "steps" })
+    }
+
+    /// The same before a band of a large picture in the autoencoder.
+    fn band(&self, done: u64, total: u64) -> Result<()> {
+        self.ask(Progress { done, total: Some(total), unit: "bands" })
+    }
+
+    fn ask(&self, progress: Progress) -> Result<()> {
         match self.control.step(progress) {
             Verdict::Continue => Ok(()),
             Verdict::Cancel => Err(InferenceError::cancelled()),

@@ -15,7 +15,7 @@ pub(super) const LATENTS: &str = "latents";
 pub(super) const MOMENTS: &str = "moments";
 
 /// Epsilon of every normalisation (`vae.py`).
-const EPSILON: f32 = 1e-6;
+pub(super) const EPSILON: f32 = 1e-6;
 
 /// The shape of an autoencoder, from its `config.json`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -82,7 +82,7 @@ impl Kernel for GroupNormKernel {
 }
 
 /// The numbers of a weight. Those that lie in a file are mapped from it and may stand at any byte.
-fn numbers(value: ValueRef<'_>) -> ort::Result<Vec<f32>> {
+pub(super) fn numbers(value: ValueRef<'_>) -> ort::Result<Vec<f32>> {
     let tensor = value.downcast::<TensorValueType<f32>>()?;
     let count = tensor.shape().num_elements();
     if count == 0 {
@@ -123,17 +123,23 @@ fn group_anywhere(x: &[f32], (scale, bias): (&[f32], &[f32]), epsilon: f32, silu
         let slope = (f64::from(*scale) * inverse) as f32;
         // The mean is taken off first: beside a large one, a product and a sum would lose what is small.
         let shift = (f64::from(*bias) + f64::from(*scale) * inverse * (f64::from(centre) - mean)) as f32;
-        match silu {
-            true => x.iter().zip(y).for_each(|(x, y)| *y = self::silu((x - centre) * slope + shift)),
-            false => x.iter().zip(y).for_each(|(x, y)| *y = (x - centre) * slope + shift),
-        }
+        channel(x, [centre, slope, shift], silu, y);
+    }
+}
+
+/// One channel, whose group's mean is `centre` or nearly so.
+#[inline(always)]
+pub(super) fn channel(x: &[f32], [centre, slope, shift]: [f32; 3], silu: bool, y: &mut [f32]) {
+    match silu {
+        true => x.iter().zip(y).for_each(|(x, y)| *y = self::silu((x - centre) * slope + shift)),
+        false => x.iter().zip(y).for_each(|(x, y)| *y = (x - centre) * slope + shift),
     }
 }
 
 /// Mean and variance, block by block (Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for
 /// Computing Sample Variances", 1979): sums of squares about zero would lose a small variance about a large mean.
 #[inline(always)]
-fn moments(x: &[f32]) -> (f64, f64) {
+pub(crate) fn moments(x: &[f32]) -> (f64, f64) {
     let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
     for block in x.chunks(BLOCK) {
         let length = block.len() as f64;

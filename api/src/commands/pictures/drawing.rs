@@ -137,7 +137,7 @@ pub(super) async fn draw(
     show: impl AsyncFn(Image),
 ) -> Outcome<(Generated, Spent)> {
     let id = models.id();
-    stages.names("model", &[("steps", "draw"), ("tiles", "draw")]);
+    stages.names("model", &[("steps", "draw"), ("bands", "draw")]);
     let asked = stages.watch_with_previews(
         |told, preview, cancel| studio.scheduler.generate(&id, request, told, preview, cancel),
         show,

@@ -1,6 +1,6 @@
 //! What a request costs in bytes, before it runs.
 
-use super::autoencoder::TILING;
+use super::autoencoder::WHOLE_PIXELS;
 use super::check::check;
 use super::networks::Networks;
 use crate::diffusion::checkpoint::Checkpoint;
@@ -51,12 +51,22 @@ pub(super) fn footprint(checkpoint: &Checkpoint, request: &ImageRequest, network
     // A ControlNet is about half of a UNet, in numbers and in what its run takes.
     let controls = request.controls.len() as u64;
     let steered = unet + controls * (unet / 2 + computed(&checkpoint.unet.weights, target.compute) / 2);
-    let tile = (TILING.side * TILING.side) as u64;
-    let finest = checkpoint.vae.config.block_out_channels.first().copied().unwrap_or(0) as u64;
-    let autoencoder = latents.min(tile) * factor * factor * finest * DECODER_ARRAYS * 4;
+    let autoencoder = autoencoder(checkpoint, request, networks);
     // The pictures themselves, and twice as floats the one that is being put together.
     let pictures = pixels * 3 * (u64::from(request.count) + 8);
     Footprint { weights, peak_activation: steered.max(autoencoder) + pictures + RUNTIME }
+}
+
+/// What decoding takes; encoding takes less.
+fn autoencoder(checkpoint: &Checkpoint, request: &ImageRequest, networks: &Networks) -> u64 {
+    let config = &checkpoint.vae.config;
+    let (height, width) = (request.height as usize, request.width as usize);
+    let pixels = (height * width) as u64;
+    if pixels <= WHOLE_PIXELS {
+        let finest = config.block_out_channels.first().copied().unwrap_or(0) as u64;
+        return pixels * finest * DECODER_ARRAYS * 4;
+    }
+    networks.banded(checkpoint).decoding_takes(height / config.factor(), width / config.factor())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The networks of one SDXL, started when they are first needed and kept.
 
+use crate::diffusion::bands::{BAND, Banded, Cut};
 use crate::diffusion::checkpoint::Checkpoint;
 use crate::diffusion::checkpoint::controlnet as open_controlnet;
 use crate::diffusion::clip::text_encoder;
@@ -155,6 +156,13 @@ impl Networks {
             let model = encoder(&part.config, &part.weights, target)?;
             Network::open_unplanned("autoencoder", &model, processor)
         })
+    }
+
+    /// Both, in bands.
+    pub(super) fn banded<'a>(&self, checkpoint: &'a Checkpoint) -> Banded<'a> {
+        let (part, target) = (&checkpoint.vae, self.vae_target(checkpoint));
+        let processor = self.processor(checkpoint, &part.weights, target.compute);
+        Banded { config: &part.config, weights: &part.weights, target, processor, cut: Cut::Bytes(BAND) }
     }
 
     /// SDXL's own autoencoder runs over in half precision, and says so.

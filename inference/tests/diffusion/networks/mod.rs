@@ -1,6 +1,7 @@
 //! The networks against diffusers and transformers: the same random weights under the true names, the same inputs,
 //! the numbers within 1e-4 of the largest (`tests/reference/networks.py` made them).
 
+mod bands;
 mod clip;
 pub(crate) mod unet;
 mod vae;
