@@ -2,8 +2,8 @@
 
 pub mod embed;
 pub mod images;
-pub mod speech;
 pub mod sounds;
+pub mod speech;
 pub mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

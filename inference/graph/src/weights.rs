@@ -139,7 +139,7 @@ impl Weights {
     pub fn open_ctranslate2(file: &Path, kind: &str) -> Result<Self> {
         let (found, tensors) = ctranslate2::read(file)?;
         if found != kind {
-            return Err(corrupt(format!("{} holds a {found}, not a {kind}", file.display())));
+            return Err(InferenceError::corrupt(format!("{} holds a {found}, not a {kind}", file.display())));
         }
         let seen = Seen::of(file).map_err(|error| unreadable(file, error))?;
         let seen = BTreeMap::from([(file.to_owned(), seen)]);

@@ -5,7 +5,7 @@
 //! numbers), a count u32 and so many pairs of a second name and the name it stands for. A name is a u16 length, which
 //! counts the zero at its end, and the characters.
 
-use super::{Tensor, corrupt, open_regular, unreadable};
+use super::{Tensor, open_regular, unreadable};
 use crate::proto::Element;
 use reelsmith_inference_core::{InferenceError, Result};
 use std::collections::BTreeMap;
@@ -26,7 +26,10 @@ pub(super) fn read(path: &Path) -> Result<(String, BTreeMap<String, Tensor>)> {
     let failed = |error: io::Error| unreadable(path, error);
     let absolute: Arc<Path> = std::path::absolute(path).map_err(failed)?.into();
     if absolute.to_str().is_none() {
-        return Err(corrupt(format!("{}: the path is not UTF-8; move the file", path.display())));
+        return Err(InferenceError::corrupt(format!(
+            "{}: the path is not UTF-8; move the file",
+            path.display()
+        )));
     }
     let file = open_regular(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
@@ -153,7 +156,7 @@ fn invalid(what: String) -> io::Error {
 }
 
 fn unusable(path: &Path, why: &str) -> InferenceError {
-    corrupt(format!("{} is no usable model of CTranslate2: {why}", path.display()))
+    InferenceError::corrupt(format!("{} is no usable model of CTranslate2: {why}", path.display()))
 }
 
 #[cfg(test)]
