@@ -10,7 +10,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/reelsmith
 REELSMITH = cargo run --quiet --release --package reelsmith --
 export REELSMITH_TEST_TOOLS := $(CACHE)/tools
 
-.PHONY: help demo test parity bench bench-networks bench-seams bench-gpu check setup setup-test clean-out
+.PHONY: help demo test parity bench bench-scheduler bench-networks bench-seams bench-gpu check setup setup-test clean-out
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ bench: setup-test ## Measure against peers and print the tables of benches/resul
 	benches/peers/transcribe_setup.sh
 	cargo build --release --package reelsmith --package reelsmith-benches
 	for bench in assembly voice first words captions embed transcribe job store decision; do cargo run --quiet --release --package reelsmith-benches -- $$bench || exit 1; done
+
+bench-scheduler: ## Replay traces through the scheduler's policy beside the rules of others.
+	cargo run --quiet --release --package reelsmith-benches-scheduler
 
 bench-networks: setup-test ## Measure SDXL's networks beside PyTorch (7 GB of packages, 11 GB of random weights).
 	benches/peers/networks_setup.sh

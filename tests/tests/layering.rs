@@ -34,7 +34,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("misaki-rs", &["reelsmith-inference"]),
     ("object_store", &["reelsmith-storage"]),
     ("axum", &["reelsmith"]),
-    ("clap", &["reelsmith", "reelsmith-benches"]),
+    ("clap", &["reelsmith", "reelsmith-benches", "reelsmith-benches-scheduler"]),
     ("duroxide", &["reelsmith-pipelines"]),
     ("cosmic-text", &["reelsmith-media"]),
 ];

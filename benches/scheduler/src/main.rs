@@ -53,7 +53,7 @@ fn main() -> Result<()> {
     let mut all = Vec::new();
     let mut markdown = format!(
         "{} traces of each kind from seed {}, {} jobs each (a burst: {}). Simulated time; the policy is the code that \
-         serves. `cargo run --release -p reelsmith-benches-scheduler`.\n",
+         serves. `make bench-scheduler`.\n",
         args.traces,
         args.seed,
         args.jobs,
