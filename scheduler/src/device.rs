@@ -1,14 +1,14 @@
 //! The thread that owns a device: it asks the policy what to do next and does it.
 //!
-//! A run yields where it calls its [`Control`]: if the policy lets another request in before its next step, that one is
-//! loaded and run right there, on the same thread, while the first stands still with all its memory. Nothing of a run
-//! has to be saved, and no engine knows of it.
+//! A run yields where it calls its [`Control`](reelsmith_inference_core::Control): if the policy lets another request in
+//! before its next step, whose model is loaded already, that one runs right there, on the same thread, while the first
+//! stands still with all its memory. Nothing of a run has to be saved, and no engine knows of it.
 
 use crate::policy::{Action, MOST_RUNS};
 use crate::queue::Entry;
 use crate::state::{Running, Shared, State};
 use crate::steering::Steering;
-use crate::{Meter, ScheduleError, Shutdown};
+use crate::{CancelToken, Meter, ScheduleError, Shutdown};
 use reelsmith_inference_core::{Engine, ErrorKind, Footprint, InferenceError, ModelId, Resident};
 use std::any::Any;
 use std::collections::HashMap;
@@ -70,9 +70,9 @@ impl Device {
     }
 
     /// Between two steps of a run: serves what is much more urgent, and tells whether there was anything.
-    pub(crate) fn yield_now(&self) -> bool {
+    pub(crate) fn yield_now(&self, stop: &CancelToken) -> bool {
         let mut served = false;
-        while self.may_yield() {
+        while !stop.is_cancelled() && self.may_yield() {
             self.price();
             if !self.decide() {
                 break;
@@ -205,8 +205,13 @@ impl Device {
     }
 
     fn run(&self, mut state: MutexGuard<'_, State>, mut entry: Entry) {
+        let needs = entry.needs.unwrap_or_default();
+        if entry.exact {
+            // What did not fit when the model first said what it holds fits now that room was made.
+            let _ = state.ledger.correct(&entry.model, needs.weights);
+        }
         let held = state.ledger.held(&entry.model).unwrap_or(0);
-        let peak = entry.needs.unwrap_or_default().total().saturating_sub(held);
+        let peak = needs.total().saturating_sub(held);
         state.ledger.run(&entry.model, peak).expect("the policy runs what is loaded and fits");
         let begun = begin(&mut state, &mut entry, peak);
         drop(state);
@@ -265,7 +270,8 @@ impl Device {
 
     /// Puts an entry back to the front, unless nobody wants it any more.
     fn requeue(&self, mut state: MutexGuard<'_, State>, entry: Entry) {
-        if entry.line.stop.is_cancelled() {
+        // A shutdown may have come while the entry was neither in the queue nor running.
+        if entry.line.stop.is_cancelled() || state.closing == Some(Shutdown::Cancel) {
             drop(state);
             return self.answer_error(entry, InferenceError::cancelled().into());
         }

@@ -110,7 +110,9 @@ fn choose<'a>(
         return best.map(|candidate| choice(candidate, false, None));
     };
     let running = scores.running(run);
-    let urgent = |candidate: &(&Waiting, f64)| candidate.1 < running * MUCH_MORE_URGENT;
+    // Scores of what has waited long are below nothing, where a part of one is above it.
+    let bar = running - running.abs() * (1.0 - MUCH_MORE_URGENT);
+    let urgent = |candidate: &(&Waiting, f64)| candidate.1 < bar;
     if let Some(candidate) = runnable.filter(|_| device.runs.len() < MOST_RUNS).filter(urgent) {
         return Some(choice(candidate, false, Some(running)));
     }

@@ -153,7 +153,8 @@ impl Shared {
 
     fn busy(&self, state: &State) -> ScheduleError {
         let wait = state.seconds_left().or(state.learned.mean_service());
-        let retry_after = wait.map_or(UNMEASURED, Duration::from_secs_f64).max(RETRY_MIN);
+        let retry_after =
+            wait.and_then(|wait| Duration::try_from_secs_f64(wait).ok()).unwrap_or(UNMEASURED).max(RETRY_MIN);
         ScheduleError::Busy { device: self.config.name.clone(), waiting: state.queue.waiting(), retry_after }
     }
 
@@ -269,7 +270,7 @@ impl State {
             model: running.model.clone(),
             remaining: running.remaining(service),
             service,
-            waited: running.submitted.elapsed().as_secs_f64(),
+            waited: (running.since - running.submitted).as_secs_f64(),
             patience,
             weight: 1.0,
         }
@@ -279,10 +280,11 @@ impl State {
         self.started.elapsed().as_secs_f64()
     }
 
-    /// Seconds until the run at work is expected to end; none without one.
+    /// Seconds that runs are expected to go on for, those that stand still too; none without one.
     fn seconds_left(&self) -> Option<f64> {
-        let running = self.running.last()?;
-        Some(running.remaining(self.learned.run_seconds(&running.model, running.effort)))
+        let left =
+            |running: &Running| running.remaining(self.learned.run_seconds(&running.model, running.effort));
+        (!self.running.is_empty()).then(|| self.running.iter().map(left).sum())
     }
 
     /// Notes how much there is to do as another request comes.

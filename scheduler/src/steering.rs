@@ -29,9 +29,9 @@ impl<'a> Steering<'a> {
 impl Control for Steering<'_> {
     fn step(&self, progress: Progress) -> Verdict {
         self.line.progress.send_replace(Some(progress));
-        if let Some(device) = self.device.filter(|_| !self.line.stop.is_cancelled()) {
+        if let Some(device) = self.device {
             let begun = Instant::now();
-            if device.yield_now() {
+            if device.yield_now(&self.line.stop) {
                 *self.stood_still.lock().unwrap_or_else(PoisonError::into_inner) += begun.elapsed();
             }
         }

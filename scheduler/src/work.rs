@@ -143,7 +143,8 @@ impl Request {
         let pixels = |width: u32, height: u32| f64::from(width) * f64::from(height);
         let letters = |texts: &[String]| texts.iter().map(|text| text.len() as f64).sum();
         match self {
-            Self::Speak(request) => request.text.len() as f64 / f64::from(request.speed),
+            // Who asks for no speed or a negative one is told by the engine.
+            Self::Speak(request) => request.text.len() as f64 / f64::from(request.speed).clamp(0.1, 10.0),
             // How long the sound is shows only as it is read.
             Self::Transcribe(_) => 1.0,
             Self::Generate(request) => {

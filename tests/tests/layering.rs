@@ -26,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("reelsmith-graph", &["reelsmith-inference-core"]),
     ("reelsmith-inference-core", &[]),
     ("reelsmith-storage", &[]),
+    ("reelsmith-benches-scheduler", &["reelsmith-inference-core", "reelsmith-scheduler"]),
 ];
 
 /// Crates that only one room may name, because the others must build without what they bring.

@@ -2,18 +2,19 @@
 
 use reelsmith_inference_core::ModelId;
 use reelsmith_scheduler::policy::{self, Action, Decision, Device, Reason, Resident, View, Waiting};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A rule for what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contender {
-    /// Ours.
+    /// Ours, on a device that loads a model while it computes.
     Reelsmith,
+    /// Ours, on a device that does one thing at once, as the product's does today.
+    OneAtOnce,
     /// In order of arrival; at most so many models, the least recently used goes (llama.cpp's router with
     /// `--models-max`, LocalAI's `max-active-backends`). Bytes are not looked at.
     CountedLru(usize),
-    /// In order of arrival; to make room, the idle model with the shortest keep-alive goes, which with equal ones is any
-    /// (Ollama, `server/sched.go`, `findRunnerToUnload`).
+    /// In order of arrival; to make room, the idle model with the shortest keep-alive goes, with equal ones the first by
+    /// name (Ollama, `server/sched.go`, `ByDurationAndName`).
     Ollama,
     /// In order of arrival; by bytes, the least recently used goes.
     BytesLru,
@@ -25,7 +26,8 @@ impl Contender {
     /// As tables name it.
     pub(crate) fn name(self) -> String {
         match self {
-            Self::Reelsmith => "Reelsmith".into(),
+            Self::Reelsmith => "Reelsmith, loading ahead".into(),
+            Self::OneAtOnce => "Reelsmith".into(),
             Self::CountedLru(most) => format!("in order, LRU of {most} models"),
             Self::Ollama => "in order, Ollama's eviction".into(),
             Self::BytesLru => "in order, LRU by bytes".into(),
@@ -40,7 +42,7 @@ impl Contender {
 
     /// What to do next on the only device.
     pub(crate) fn next(self, view: &View<'_>) -> Decision {
-        if self == Self::Reelsmith {
+        if matches!(self, Self::Reelsmith | Self::OneAtOnce) {
             return policy::next(view);
         }
         let device = &view.devices[0];
@@ -75,7 +77,7 @@ impl Contender {
 
     fn victim<'a>(self, others: impl Iterator<Item = &'a Resident>) -> Option<&'a Resident> {
         match self {
-            Self::Ollama => others.min_by_key(|resident| any(&resident.model, resident.last_used)),
+            Self::Ollama => others.min_by_key(|resident| &resident.model),
             _ => others.min_by_key(|resident| resident.last_used),
         }
     }
@@ -83,11 +85,4 @@ impl Contender {
 
 fn is_loaded(device: &Device, model: &ModelId) -> bool {
     device.residents.iter().any(|resident| resident.model == *model)
-}
-
-/// An order that has nothing to do with anything, and is the same every time.
-fn any(model: &ModelId, turn: u64) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (&model.0, turn).hash(&mut hasher);
-    hasher.finish()
 }

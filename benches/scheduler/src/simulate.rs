@@ -84,7 +84,7 @@ impl Simulation<'_> {
             let patience = self.patience.seconds(self.now);
             let queue: Vec<Waiting> =
                 self.queue.iter().map(|request| self.view_of(request, patience)).collect();
-            let devices = [self.device.view(self.now, patience)];
+            let devices = [self.device.view(patience)];
             let decision = self.contender.next(&View { queue: &queue, devices: &devices });
             match decision.action {
                 Action::Wait => return,

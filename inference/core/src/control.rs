@@ -20,7 +20,10 @@ pub enum Verdict {
     Cancel,
 }
 
-/// Called by an engine once a step, on the thread that computes; so it must return quickly.
+/// Called by an engine once a step, on the thread that computes and on no other.
+///
+/// A call may take long: other models of the device may be run within it. An engine holds no lock across it that
+/// another model could want.
 pub trait Control: Send + Sync {
     /// Takes note of `progress` and answers how to go on.
     fn step(&self, progress: Progress) -> Verdict;

@@ -34,12 +34,12 @@ impl<'a> Scores<'a> {
     pub(super) fn score(&self, waiting: &Waiting, is_loaded: bool) -> f64 {
         let load = if is_loaded { 0.0 } else { waiting.load };
         let work = waiting.service + waiting.after + load / f64::from(self.demand(&waiting.model).max(1));
-        aged(work, waiting.service, waiting.waited, waiting.patience) / waiting.weight
+        aged(work / waiting.weight, waiting.service, waiting.waited, waiting.patience)
     }
 
     /// The score of a run, for what is left of it.
     pub(super) fn running(&self, run: &Run) -> f64 {
-        aged(run.remaining, run.service, run.waited, run.patience) / run.weight
+        aged(run.remaining / run.weight, run.service, run.waited, run.patience)
     }
 }
 

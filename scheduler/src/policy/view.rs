@@ -61,7 +61,7 @@ pub struct Run {
     pub remaining: f64,
     /// Seconds that the whole is expected to take.
     pub service: f64,
-    /// Seconds since it came.
+    /// Seconds that it waited before it began.
     pub waited: f64,
     /// As [`Waiting::patience`].
     pub patience: f64,

@@ -16,6 +16,7 @@ struct Running {
     expected: f64,
     after: f64,
     done: f64,
+    began: f64,
 }
 
 /// The simulated device.
@@ -40,7 +41,7 @@ impl<'a> Simulated<'a> {
         Self { models, machine, loads_beside, residents, host, runs, loading: None, turn: 0, clock: 0.0 }
     }
 
-    pub(super) fn view(&self, now: f64, patience: f64) -> Device {
+    pub(super) fn view(&self, patience: f64) -> Device {
         let resident = |(model, last_used): &(usize, u64)| Resident {
             model: self.models[*model].id.clone(),
             bytes: self.models[*model].needs.weights,
@@ -53,7 +54,7 @@ impl<'a> Simulated<'a> {
             model: self.models[run.model].id.clone(),
             remaining: (run.expected - run.done).max(0.0) + run.after,
             service: run.expected,
-            waited: now - run.request.since,
+            waited: run.began - run.request.since,
             patience,
             weight: 1.0,
         };
@@ -155,6 +156,7 @@ impl<'a> Simulated<'a> {
             expected: stage.expected,
             after: job.stages[request.stage + 1..].iter().map(|stage| stage.expected).sum(),
             done: 0.0,
+            began: now,
         });
     }
 

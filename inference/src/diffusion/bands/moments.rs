@@ -23,10 +23,10 @@ impl Moments {
     /// Of these numbers and `others` together (Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for
     /// Computing Sample Variances", 1979).
     pub(super) fn and(self, others: Self) -> Self {
-        let count = self.count + others.count;
-        if count == 0.0 {
+        if others.count == 0.0 {
             return self;
         }
+        let count = self.count + others.count;
         let distance = others.mean - self.mean;
         Self {
             count,
