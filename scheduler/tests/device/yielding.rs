@@ -5,7 +5,7 @@ use crate::plan::{End, Plan};
 use reelsmith_scheduler::{CancelToken, ScheduleError, Scheduler, Shutdown};
 use std::time::Duration;
 
-const LONG: Duration = Duration::from_millis(200);
+const LONG: Duration = Duration::from_secs(1);
 
 /// `long` has been seen to take long, and every other model to take no time; all of them are loaded.
 async fn practised(limit: u64, others: &[&str]) -> (Scheduler, Desk) {
