@@ -17,7 +17,7 @@ pub enum ScheduleError {
         device: String,
         /// How many wait.
         waiting: usize,
-        /// When a place is likely to be free: the measured mean service time.
+        /// When a place is likely to be free: the rest of what runs, else the measured mean service time.
         retry_after: Duration,
     },
     /// The request would not fit even on the empty device.

@@ -19,7 +19,7 @@ pub struct Snapshot {
     pub running: Option<RunningRequest>,
     /// What stands still for it, the latest first.
     pub standing: Vec<RunningRequest>,
-    /// Waiting requests, next first.
+    /// Waiting requests, in order of arrival.
     pub queue: Vec<QueuedRequest>,
     /// How many may wait.
     pub queue_capacity: usize,
