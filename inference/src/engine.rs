@@ -6,6 +6,7 @@ mod own;
 use crate::diffusion::pipeline::{Sdxl, SdxlConfig};
 use crate::esrgan::Esrgan;
 use crate::kokoro::Kokoro;
+use crate::llama::{DEFAULT_CONTEXT, Llama, LlamaConfig};
 use crate::network::Processor;
 use crate::runtime::load_onnxruntime;
 use crate::store::{Store, Verified};
@@ -36,6 +37,8 @@ pub struct LocalEngine {
     threads: usize,
     /// What pictures are made on; voices are small and stay on the CPU.
     pictures: Processor,
+    /// Tokens of context of language models.
+    context: u32,
 }
 
 /// The verified entries that a model is made of, by what they are.
@@ -47,12 +50,17 @@ impl LocalEngine {
     /// An engine that takes files from `store` and splits one run over `threads` threads (at least 1).
     pub fn new(store: Store, threads: usize) -> Self {
         let threads = threads.max(1);
-        Self { store, threads, pictures: Processor::Cpu(threads) }
+        Self { store, threads, pictures: Processor::Cpu(threads), context: DEFAULT_CONTEXT }
     }
 
     /// The same with pictures made on the first NVIDIA card, of which no network takes more than `memory` bytes.
     pub fn with_cuda(self, memory: u64) -> Self {
         Self { pictures: Processor::Cuda { device: 0, memory }, ..self }
+    }
+
+    /// The same with contexts of so many tokens for language models, up to those each was trained with.
+    pub fn with_context(self, context: u32) -> Self {
+        Self { context, ..self }
     }
 
     fn target(&self) -> Target {
@@ -64,7 +72,7 @@ impl LocalEngine {
 
     fn model<'a>(&self, catalogue: &'a Catalogue, id: &ModelId) -> Result<&'a Model> {
         let model = catalogue.get(id)?;
-        match model.kind == Kind::Model && is_known(&model.family) {
+        match model.kind == Kind::Model && is_known(model) {
             true => Ok(model),
             false => {
                 let message =
@@ -123,14 +131,24 @@ impl LocalEngine {
         Ok(Resident::Upscale(Box::new(Esrgan::open_on(model, self.target(), self.pictures)?)))
     }
 
+    fn language_model(&self, model: &Path, name: &str) -> Result<Resident> {
+        let card = matches!(self.pictures, Processor::Cuda { .. });
+        let config = LlamaConfig { threads: self.threads, context: self.context, card };
+        Ok(Resident::Chat(Box::new(Llama::open(model, name, config)?)))
+    }
+
     /// Loads what lies at an absolute path.
     fn load_own(&self, path: &Path, vae: Option<&ModelId>, control: &dyn Control) -> Result<Resident> {
         let file = OwnFile::recognise(path)?;
+        if file == OwnFile::LanguageModel {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            return self.language_model(path, &name);
+        }
         let parts = self.verify(&OWN_REQUIRES.map(ModelId::from), control)?;
         load_onnxruntime(parts.only_file(Kind::Runtime)?)?;
         match file {
             OwnFile::Sdxl => self.sdxl(path, vae, &parts, ""),
-            OwnFile::Upscaler => self.upscaler(path),
+            _ => self.upscaler(path),
         }
     }
 }
@@ -139,7 +157,7 @@ impl Engine for LocalEngine {
     fn footprint(&self, id: &ModelId) -> Result<Footprint> {
         let (model, _) = id.parts();
         if let Some(path) = own_path(&model) {
-            return own::footprint(path, self.target());
+            return own::footprint(path, self.target(), self.context);
         }
         let entry = self.model(self.store.catalogue(), &model)?;
         let memory = memory(entry);
@@ -157,7 +175,10 @@ impl Engine for LocalEngine {
         }
         let catalogue = self.store.catalogue().clone();
         let entry = self.model(&catalogue, &model)?;
-        let parts = self.verify(&[model], control)?;
+        let parts = self.verify(std::slice::from_ref(&model), control)?;
+        if entry.capability == Some(Capability::Chat) {
+            return self.language_model(parts.only_file(Kind::Model)?, &model.0);
+        }
         load_onnxruntime(parts.only_file(Kind::Runtime)?)?;
         match entry.capability {
             Some(Capability::TextToImage) => {
@@ -169,8 +190,12 @@ impl Engine for LocalEngine {
     }
 }
 
-fn is_known(family: &str) -> bool {
-    family == KOKORO || SDXL.contains(&family) || family.starts_with(ESRGAN)
+fn is_known(model: &Model) -> bool {
+    let family = model.family.as_str();
+    model.capability == Some(Capability::Chat)
+        || family == KOKORO
+        || SDXL.contains(&family)
+        || family.starts_with(ESRGAN)
 }
 
 /// The path that an id is, where it is no name of the catalogue.

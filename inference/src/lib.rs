@@ -8,12 +8,17 @@ pub mod esrgan;
 #[cfg(test)]
 mod fetched;
 pub mod kokoro;
+pub mod llama;
 pub mod network;
 mod operators;
 pub mod phonemes;
+pub mod remote;
+pub mod router;
 pub mod runtime;
 mod session;
 pub mod store;
+mod tls;
+mod writer;
 
 pub use engine::LocalEngine;
 pub use store::{Store, StoreConfig};

@@ -1,6 +1,7 @@
 //! How a scheduler brings a model onto a device without knowing what performs it.
 
 use crate::catalogue::Capability;
+use crate::chat::Chat;
 use crate::image::{TextToImage, Upscale};
 use crate::speech::Speak;
 use crate::{Control, Footprint, ModelId, Result};
@@ -14,6 +15,8 @@ pub enum Resident {
     TextToImage(Box<dyn TextToImage>),
     /// Enlarging of images.
     Upscale(Box<dyn Upscale>),
+    /// Conversations.
+    Chat(Box<dyn Chat>),
 }
 
 impl Resident {
@@ -23,6 +26,7 @@ impl Resident {
             Self::Speak(_) => Capability::Speak,
             Self::TextToImage(_) => Capability::TextToImage,
             Self::Upscale(_) => Capability::Upscale,
+            Self::Chat(_) => Capability::Chat,
         }
     }
 }

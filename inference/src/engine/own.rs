@@ -2,6 +2,7 @@
 
 use crate::diffusion::checkpoint::Checkpoint;
 use crate::esrgan;
+use crate::llama;
 use reelsmith_graph::{Target, Weights};
 use reelsmith_inference_core::{ErrorKind, Footprint, InferenceError, Result};
 use std::path::Path;
@@ -16,6 +17,8 @@ pub(super) enum OwnFile {
     Sdxl,
     /// Real-ESRGAN.
     Upscaler,
+    /// GGUF.
+    LanguageModel,
 }
 
 impl OwnFile {
@@ -28,8 +31,12 @@ impl OwnFile {
             let message = format!("there is nothing at {}", path.display());
             return Err(InferenceError::new(ErrorKind::ModelMissing, message));
         }
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("param")) {
+        let named = |ending| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ending));
+        if named("param") {
             return Ok(Self::Upscaler);
+        }
+        if named("gguf") {
+            return Ok(Self::LanguageModel);
         }
         let weights = Weights::open(&[path.to_path_buf()])?;
         let is_upscaler = weights.iter().any(|(name, _)| {
@@ -42,9 +49,10 @@ impl OwnFile {
 }
 
 /// What the model at `path` takes, from its headers.
-pub(super) fn footprint(path: &Path, target: Target) -> Result<Footprint> {
+pub(super) fn footprint(path: &Path, target: Target, context: u32) -> Result<Footprint> {
     match OwnFile::recognise(path)? {
         OwnFile::Upscaler => esrgan::footprint(path),
+        OwnFile::LanguageModel => llama::footprint(path, context),
         OwnFile::Sdxl => {
             let checkpoint = Checkpoint::open(path, None)?;
             let [first, second] = &checkpoint.text;

@@ -72,6 +72,8 @@ pub enum Capability {
     TextToImage,
     /// Enlarging of images.
     Upscale,
+    /// Conversations.
+    Chat,
 }
 
 impl Capability {
@@ -82,6 +84,7 @@ impl Capability {
             Self::Transcribe => "transcribe",
             Self::TextToImage => "text-to-image",
             Self::Upscale => "upscale",
+            Self::Chat => "chat",
         }
     }
 }
