@@ -159,7 +159,7 @@ fn one(
             Resident::Upscale(model) => {
                 model.upscale(&case.enlarging().map_err(failure)?, &control).map(drop)
             }
-            Resident::Speak(_) => unreachable!("refused above"),
+            Resident::Speak(_) | Resident::Chat(_) => unreachable!("refused above"),
         }
         .map_err(failure)?;
         let took = clock.elapsed().as_secs_f64();
