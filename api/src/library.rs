@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Entries that the tests need beside what a Short needs: the recogniser that reads speech back, the
 /// vocabulary of prompts, and the upscalers.
-const TEST_FAMILIES: [&str; 3] = ["whisper-base", "clip-vocabulary", "realesrgan"];
+const TEST_FAMILIES: [&str; 4] = ["whisper-base", "clip-vocabulary", "realesrgan", "smollm2"];
 
 /// The catalogue, the store, and the chosen voice model.
 #[derive(Debug, Clone)]
@@ -101,7 +101,7 @@ impl Library {
         self.of_kind(Kind::Font).collect()
     }
 
-    /// What the tests need: the same, the recogniser, the upscalers and CLIP's vocabulary.
+    /// What the tests need: the same, the recogniser, the upscalers, CLIP's vocabulary and the small language model.
     pub fn for_tests(&self) -> Vec<ModelId> {
         let mut ids = self.for_short();
         let extra = self.catalogue().iter().filter(|model| TEST_FAMILIES.contains(&model.family.as_str()));

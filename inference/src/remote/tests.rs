@@ -1,5 +1,7 @@
 //! A server on the loopback interface that hangs, lies, breaks off and floods.
 
+#![expect(clippy::disallowed_methods, reason = "a server that takes its time")]
+
 use super::*;
 use reelsmith_inference_core::NoControl;
 use reelsmith_inference_core::chat::Finish;
