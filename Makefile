@@ -28,8 +28,9 @@ parity: setup-test ## Compare with the reference implementations on fresh cases 
 bench: setup-test ## Measure against peers and print the tables of benches/results/.
 	benches/peers/assembly_setup.sh
 	benches/peers/voice_setup.sh
+	benches/peers/chat_setup.sh
 	cargo build --release --package reelsmith --package reelsmith-benches
-	for bench in assembly voice words captions job store decision; do cargo run --quiet --release --package reelsmith-benches -- $$bench || exit 1; done
+	for bench in assembly voice words captions chat job store decision; do cargo run --quiet --release --package reelsmith-benches -- $$bench || exit 1; done
 
 bench-networks: setup-test ## Measure SDXL's networks beside PyTorch (7 GB of packages, 11 GB of random weights).
 	benches/peers/networks_setup.sh

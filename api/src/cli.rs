@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and nothing about what it does.
 
+pub mod chat;
 pub mod images;
 pub mod values;
 
@@ -49,6 +50,8 @@ pub enum Command {
     Make(Make),
     /// Enlarge a picture
     Upscale(images::Upscale),
+    /// Ask a language model, here or on a server
+    Chat(chat::Chat),
     /// Measure models on this machine
     #[command(subcommand)]
     Bench(Bench),

@@ -1,11 +1,13 @@
 //! All settings: defaults, then the configuration file, then the environment, then flags. The only
 //! reader of environment variables; everything below gets its values as arguments.
 
+pub mod chat;
 mod images;
 pub mod keys;
 pub mod layers;
 pub mod memory;
 
+pub use chat::Chat;
 pub use images::Images;
 use layers::Layers;
 use std::net::SocketAddr;
@@ -47,6 +49,8 @@ pub struct Config {
     pub voice_model: String,
     /// What paints pictures.
     pub images: Images,
+    /// Who answers conversations.
+    pub chat: Chat,
     /// Refuse models whose licence forbids commercial use.
     pub commercial_use: bool,
     /// Where models come from.
@@ -246,6 +250,7 @@ impl Config {
                 .unwrap_or(VideoEncoder::X264),
             voice_model: layers.text("voice_model").unwrap_or_else(|| DEFAULT_VOICE_MODEL.into()),
             images: Images::of(layers)?,
+            chat: Chat::of(layers)?,
             commercial_use: layers.boolean("commercial_use")?.unwrap_or(false),
             hub: hub(layers, variable)?,
             tools: tools(layers, variable),

@@ -177,6 +177,7 @@ pub(crate) fn start_device(config: &Config, library: &Library) -> Outcome<Schedu
 /// The engine of the device that is configured.
 pub(crate) fn engine(config: &Config, library: &Library) -> LocalEngine {
     let engine = LocalEngine::new(library.store.clone(), config.device.threads);
+    let engine = engine.with_context(config.chat.context);
     if config.device.cuda { engine.with_cuda(config.device.memory) } else { engine }
 }
 

@@ -116,6 +116,7 @@ pub fn choice(library: &Library, wanted: Capability) -> String {
     let mut there: Vec<&str> = library.catalogue().able(wanted).map(|model| model.id.0.as_str()).collect();
     there.push(match wanted {
         Capability::TextToImage => "the path of an SDXL checkpoint (.safetensors, or a diffusers folder)",
+        Capability::Chat => "the path of a .gguf file",
         _ => "the path of a .safetensors file",
     });
     format!("name {}", there.join(", or "))
@@ -135,8 +136,8 @@ fn own(name: &str, flag: &str) -> Outcome<PathBuf> {
         Ok(found) if found.is_dir() && !hashes::has_weights(&path) => {
             refused("is a folder without .safetensors files; name a diffusers folder or a file")
         }
-        Ok(found) if found.is_file() && !["safetensors", "param"].contains(&ending.as_str()) => {
-            refused("is no .safetensors file (nor an upscaler's .param)")
+        Ok(found) if found.is_file() && !["safetensors", "param", "gguf"].contains(&ending.as_str()) => {
+            refused("is no .safetensors file (nor an upscaler's .param, nor a language model's .gguf)")
         }
         Ok(_) if path.to_str().is_none() => refused("has a name that is not UTF-8; rename it"),
         Ok(_) => Ok(path),

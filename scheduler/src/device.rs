@@ -195,7 +195,9 @@ impl Device {
     /// Out-of-memory is tried once more with nothing else on the device; anything else is answered.
     fn failed(&mut self, mut entry: Entry, error: ScheduleError) {
         let others: Vec<_> = self.residents.keys().filter(|model| **model != entry.model).cloned().collect();
-        if !is(&error, ErrorKind::OutOfMemory) || entry.retried || others.is_empty() {
+        // Text that was passed on would be passed on again.
+        let written = !entry.line.text.borrow().is_empty();
+        if !is(&error, ErrorKind::OutOfMemory) || entry.retried || others.is_empty() || written {
             return self.answer_error(entry, error);
         }
         others.iter().for_each(|model| self.unload(model));

@@ -30,6 +30,8 @@ pub(crate) struct Entry {
 pub(crate) struct Line {
     pub(crate) progress: watch::Sender<Option<Progress>>,
     pub(crate) preview: watch::Sender<Option<Arc<Image>>>,
+    /// All that was written so far: pieces must not be lost, and an answer is bounded by its tokens.
+    pub(crate) text: watch::Sender<String>,
     /// The caller's wish.
     pub(crate) caller: CancelToken,
     /// The caller's wish, or the caller's absence, or a shutdown: a child of `caller`.
@@ -41,6 +43,7 @@ pub(crate) struct Line {
 struct Steering {
     progress: watch::Sender<Option<Progress>>,
     preview: watch::Sender<Option<Arc<Image>>>,
+    text: watch::Sender<String>,
     stop: CancelToken,
 }
 
@@ -53,12 +56,21 @@ impl Control for Steering {
     fn preview(&self, image: Image) {
         self.preview.send_replace(Some(Arc::new(image)));
     }
+
+    fn text(&self, piece: &str) {
+        self.text.send_modify(|text| text.push_str(piece));
+    }
 }
 
 impl Entry {
     pub(crate) fn control(&self) -> impl Control + use<> {
-        let Line { progress, preview, stop, .. } = &self.line;
-        Steering { progress: progress.clone(), preview: preview.clone(), stop: stop.clone() }
+        let Line { progress, preview, text, stop, .. } = &self.line;
+        Steering {
+            progress: progress.clone(),
+            preview: preview.clone(),
+            text: text.clone(),
+            stop: stop.clone(),
+        }
     }
 
     /// Answers with what was performed.

@@ -5,6 +5,7 @@ use crate::queue::Line;
 use crate::state::Shared;
 use crate::work::{Task, Work};
 use crate::{CancelToken, DeviceConfig, ScheduleError, Snapshot};
+use reelsmith_inference_core::chat::{ChatRequest, ChatResponse};
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
 use reelsmith_inference_core::{Engine, ModelId, Progress};
@@ -62,7 +63,8 @@ impl Scheduler {
         progress: impl Fn(Progress) + Send + Sync + 'static,
         cancel: CancelToken,
     ) -> Result<Speech, ScheduleError> {
-        self.ask(model, |reply| Work::Speak(Task::new(request, reply)), progress, |_| {}, cancel).await
+        let work = |reply| Work::Speak(Task::new(request, reply));
+        self.ask(model, work, Listener::of(progress), cancel).await
     }
 
     /// Makes pictures once it is their turn. `preview` is shown the latest one that the model has
@@ -78,7 +80,8 @@ impl Scheduler {
         preview: impl Fn(&Image) + Send + Sync + 'static,
         cancel: CancelToken,
     ) -> Result<Generated, ScheduleError> {
-        self.ask(model, |reply| Work::Generate(Task::new(request, reply)), progress, preview, cancel).await
+        let listener = Listener { progress, preview, text: |_: &str| {} };
+        self.ask(model, |reply| Work::Generate(Task::new(request, reply)), listener, cancel).await
     }
 
     /// Enlarges a picture once it is its turn; otherwise as [`Scheduler::speak`].
@@ -92,15 +95,32 @@ impl Scheduler {
         progress: impl Fn(Progress) + Send + Sync + 'static,
         cancel: CancelToken,
     ) -> Result<Image, ScheduleError> {
-        self.ask(model, |reply| Work::Upscale(Task::new(request, reply)), progress, |_| {}, cancel).await
+        let work = |reply| Work::Upscale(Task::new(request, reply));
+        self.ask(model, work, Listener::of(progress), cancel).await
+    }
+
+    /// Continues a conversation once it is its turn. `text` is shown every piece of the answer in order, as often as
+    /// this future is polled, and all of it before the result; otherwise as [`Scheduler::speak`].
+    ///
+    /// # Errors
+    /// Any [`ScheduleError`]; `Busy` at once if as many wait as may.
+    pub async fn chat(
+        &self,
+        model: &ModelId,
+        request: ChatRequest,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+        text: impl Fn(&str) + Send + Sync + 'static,
+        cancel: CancelToken,
+    ) -> Result<ChatResponse, ScheduleError> {
+        let listener = Listener { progress, preview: |_: &Image| {}, text };
+        self.ask(model, |reply| Work::Chat(Task::new(request, reply)), listener, cancel).await
     }
 
     async fn ask<A>(
         &self,
         model: &ModelId,
         work: impl FnOnce(oneshot::Sender<Result<A, ScheduleError>>) -> Work,
-        progress: impl Fn(Progress),
-        preview: impl Fn(&Image),
+        listener: Listener<impl Fn(Progress), impl Fn(&Image), impl Fn(&str)>,
         cancel: CancelToken,
     ) -> Result<A, ScheduleError> {
         if cancel.is_cancelled() {
@@ -113,8 +133,9 @@ impl Scheduler {
             tokio::select! {
                 biased;
                 reply = &mut answered => {
-                    ticket.tell(&progress);
-                    ticket.show(&preview);
+                    ticket.tell(&listener.progress);
+                    ticket.show(&listener.preview);
+                    ticket.write(&listener.text);
                     // A reply is dropped unsent only if the device's thread has ended.
                     return reply.unwrap_or(Err(ScheduleError::ShuttingDown));
                 }
@@ -124,8 +145,9 @@ impl Scheduler {
                         return Err(ScheduleError::Cancelled);
                     }
                 }
-                Ok(()) = ticket.progress.changed() => ticket.tell(&progress),
-                Ok(()) = ticket.preview.changed() => ticket.show(&preview),
+                Ok(()) = ticket.progress.changed() => ticket.tell(&listener.progress),
+                Ok(()) = ticket.preview.changed() => ticket.show(&listener.preview),
+                Ok(()) = ticket.text.changed() => ticket.write(&listener.text),
             }
         }
     }
@@ -144,6 +166,20 @@ impl Scheduler {
     }
 }
 
+/// Who is told of a request, and of what.
+struct Listener<P, V, T> {
+    progress: P,
+    preview: V,
+    text: T,
+}
+
+impl<P> Listener<P, fn(&Image), fn(&str)> {
+    /// Of the progress alone.
+    fn of(progress: P) -> Self {
+        Self { progress, preview: |_| {}, text: |_| {} }
+    }
+}
+
 /// A request that was taken; dropping it gives the request up.
 struct Ticket {
     shared: Arc<Shared>,
@@ -152,6 +188,9 @@ struct Ticket {
     told: Option<Progress>,
     preview: watch::Receiver<Option<Arc<Image>>>,
     shown: Option<Arc<Image>>,
+    text: watch::Receiver<String>,
+    /// Bytes of the text that were passed on.
+    written: usize,
     stop: CancelToken,
 }
 
@@ -164,11 +203,22 @@ impl Ticket {
     ) -> Result<Self, ScheduleError> {
         let (progress, reported) = watch::channel(None);
         let (preview, painted) = watch::channel(None);
+        let (text, written) = watch::channel(String::new());
         let stop = cancel.child_token();
-        let line = Line { progress, preview, caller: cancel.clone(), stop: stop.clone() };
+        let line = Line { progress, preview, text, caller: cancel.clone(), stop: stop.clone() };
         let id = shared.admit(model, work, line)?;
         let shared = Arc::clone(shared);
-        Ok(Self { shared, id, progress: reported, told: None, preview: painted, shown: None, stop })
+        Ok(Self {
+            shared,
+            id,
+            progress: reported,
+            told: None,
+            preview: painted,
+            shown: None,
+            text: written,
+            written: 0,
+            stop,
+        })
     }
 
     /// Passes on the latest progress, if it has not been.
@@ -177,6 +227,15 @@ impl Ticket {
         if latest != self.told {
             self.told = latest;
             latest.into_iter().for_each(progress);
+        }
+    }
+
+    /// Passes on what was written since the last time.
+    fn write(&mut self, text: &impl Fn(&str)) {
+        let piece = self.text.borrow_and_update()[self.written..].to_owned();
+        self.written += piece.len();
+        if !piece.is_empty() {
+            text(&piece);
         }
     }
 

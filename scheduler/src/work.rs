@@ -2,6 +2,7 @@
 
 use crate::ScheduleError;
 use reelsmith_inference_core::catalogue::Capability;
+use reelsmith_inference_core::chat::{ChatRequest, ChatResponse};
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
 use reelsmith_inference_core::{Control, Footprint, ModelId, Resident};
@@ -13,6 +14,7 @@ pub(crate) enum Work {
     Speak(Task<SpeakRequest, Speech>),
     Generate(Task<ImageRequest, Generated>),
     Upscale(Task<UpscaleRequest, Image>),
+    Chat(Task<ChatRequest, ChatResponse>),
 }
 
 /// A request of one capability.
@@ -27,6 +29,7 @@ pub(crate) enum Request {
     Speak(Arc<SpeakRequest>),
     Generate(Arc<ImageRequest>),
     Upscale(Arc<UpscaleRequest>),
+    Chat(Arc<ChatRequest>),
 }
 
 impl<Q, A> Task<Q, A> {
@@ -52,6 +55,7 @@ impl Work {
             Self::Speak(task) => Request::Speak(Arc::clone(&task.request)),
             Self::Generate(task) => Request::Generate(Arc::clone(&task.request)),
             Self::Upscale(task) => Request::Upscale(Arc::clone(&task.request)),
+            Self::Chat(task) => Request::Chat(Arc::clone(&task.request)),
         }
     }
 
@@ -71,6 +75,9 @@ impl Work {
             }
             (Self::Upscale(task), Resident::Upscale(upscaler)) => {
                 task.answer = Some(upscaler.upscale(&task.request, control)?);
+            }
+            (Self::Chat(task), Resident::Chat(chat)) => {
+                task.answer = Some(chat.chat(&task.request, control)?);
             }
             (work, resident) => return Err(work.request().misplaced(model, resident)),
         }
@@ -92,6 +99,7 @@ impl Work {
             Self::Speak(task) => task.settle(error),
             Self::Generate(task) => task.settle(error),
             Self::Upscale(task) => task.settle(error),
+            Self::Chat(task) => task.settle(error),
         }
     }
 }
@@ -103,6 +111,7 @@ impl Request {
             (Self::Speak(request), Resident::Speak(voice)) => Ok(voice.footprint(request)),
             (Self::Generate(request), Resident::TextToImage(painter)) => Ok(painter.footprint(request)),
             (Self::Upscale(request), Resident::Upscale(upscaler)) => Ok(upscaler.footprint(request)),
+            (Self::Chat(request), Resident::Chat(chat)) => Ok(chat.footprint(request)),
             (request, resident) => Err(request.misplaced(model, resident)),
         }
     }
@@ -112,6 +121,7 @@ impl Request {
             Self::Speak(_) => Capability::Speak,
             Self::Generate(_) => Capability::TextToImage,
             Self::Upscale(_) => Capability::Upscale,
+            Self::Chat(_) => Capability::Chat,
         }
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod capabilities;
+mod conversations;
 mod fake;
 mod faults;
 mod memory;
