@@ -11,6 +11,10 @@ have() { command -v "$1" >/dev/null 2>&1; }
 missing=()
 have ffmpeg && have ffprobe || missing+=(ffmpeg)
 have cc || missing+=(build-essential)
+# Language models: llama.cpp is built with cmake, its bindings with libclang and the headers of the compiler.
+have cmake || missing+=(cmake)
+find /usr/lib /usr/local/lib /opt -maxdepth 4 -name "libclang*.so*" ! -name "libclang-cpp*" 2>/dev/null | grep -q . ||
+    missing+=(libclang-dev)
 # The job engine's SQL client links the system's OpenSSL.
 have pkg-config || missing+=(pkg-config)
 have pkg-config && pkg-config --exists openssl || missing+=(libssl-dev)

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and nothing about what it does.
 
+pub mod chat;
 pub mod embed;
 pub mod images;
 pub mod sounds;
@@ -60,6 +61,8 @@ pub enum Command {
     Dialogue(speech::Dialogue),
     /// Write down what is said in a sound or video file
     Transcribe(sounds::Transcribe),
+    /// Ask a language model, here or on a server
+    Chat(chat::Chat),
     /// Measure models on this machine
     #[command(subcommand)]
     Bench(Bench),

@@ -1,6 +1,7 @@
 //! One file per command, and the way from the command line to an exit code.
 
 mod bench;
+mod chat;
 mod doctor;
 mod embed;
 mod lists;
@@ -57,8 +58,8 @@ fn prepared(cli: Cli, reporter: &mut Reporter) -> Outcome {
     // The service tells what it does; a command that a person watches only what goes wrong. The
     // workflow engine's own errors are told by the step that failed.
     let usual = match cli.command {
-        Command::Serve(_) => "info,duroxide=error,sqlx=warn",
-        _ => "warn,duroxide=off,sqlx=error,reelsmith_pipelines::engine=error",
+        Command::Serve(_) => "info,duroxide=error,sqlx=warn,llama-cpp-2=error",
+        _ => "warn,duroxide=off,sqlx=error,llama-cpp-2=off,reelsmith_pipelines::engine=error",
     };
     logging::start(&config, usual, reporter.teller().bars())?;
     // Two TLS providers could be linked by dependencies; this names the one that is meant. A second
@@ -94,6 +95,7 @@ async fn dispatch(command: Command, config: Config, reporter: &mut Reporter) -> 
         Command::Speak(args) => speech::speak(&mut context, &args).await,
         Command::Dialogue(args) => speech::dialogue(&mut context, &args).await,
         Command::Transcribe(args) => transcribe::run(&mut context, &args).await,
+        Command::Chat(args) => chat::run(&mut context, &args).await,
         Command::Bench(Bench::Images(args)) => bench::images(&mut context, &args).await,
         Command::Serve(_) => serve::serve(&mut context).await,
         Command::Models(command) => models::run(&mut context, command).await,
@@ -135,6 +137,7 @@ fn asks_json(command: &Command) -> bool {
         Command::Make(Make::Hero(args)) => args.json,
         Command::Make(Make::Thumbnail(args)) => args.json,
         Command::Upscale(args) => args.json,
+        Command::Chat(args) => args.json,
         Command::Bench(Bench::Images(args)) => args.json,
         Command::Models(Models::Pull { json, .. }) => *json,
         _ => false,

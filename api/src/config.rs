@@ -2,6 +2,7 @@
 //! reader of environment variables; everything below gets its values as arguments.
 
 mod blobs;
+pub mod chat;
 mod device;
 mod images;
 pub mod keys;
@@ -10,6 +11,7 @@ pub mod memory;
 mod server;
 
 pub use blobs::BlobSettings;
+pub use chat::Chat;
 pub use device::Device;
 pub use images::Images;
 use layers::Layers;
@@ -51,6 +53,8 @@ pub struct Config {
     pub voice_model: String,
     /// What paints pictures.
     pub images: Images,
+    /// Who answers conversations.
+    pub chat: Chat,
     /// Refuse models whose licence forbids commercial use.
     pub commercial_use: bool,
     /// Where models come from.
@@ -176,6 +180,7 @@ impl Config {
                 .unwrap_or(VideoEncoder::X264),
             voice_model: layers.text("voice_model").unwrap_or_else(|| DEFAULT_VOICE_MODEL.into()),
             images: Images::of(layers)?,
+            chat: Chat::of(layers)?,
             commercial_use: layers.boolean("commercial_use")?.unwrap_or(false),
             hub: hub(layers, variable)?,
             tools: tools(layers, variable),

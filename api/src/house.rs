@@ -183,6 +183,7 @@ pub(crate) fn device_config(config: &Config) -> DeviceConfig {
 /// The engine of the device that is configured.
 pub(crate) fn engine(config: &Config, library: &Library) -> LocalEngine {
     let engine = LocalEngine::new(library.store.clone(), config.device.threads);
+    let engine = engine.with_context(config.chat.context);
     if config.device.cuda { engine.with_cuda(config.device.memory) } else { engine }
 }
 

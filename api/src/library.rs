@@ -13,9 +13,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Entries that the tests need beside what a Short needs: the recogniser that reads speech back and its voice
-/// detector, the vocabulary of prompts, the upscalers, and the reader of texts.
-const TEST_FAMILIES: [&str; 5] =
-    ["whisper-base", "silero-vad", "clip-vocabulary", "realesrgan", "all-minilm-l6-v2"];
+/// detector, the vocabulary of prompts, the upscalers, the reader of texts, and the small language model.
+const TEST_FAMILIES: [&str; 6] =
+    ["whisper-base", "silero-vad", "clip-vocabulary", "realesrgan", "all-minilm-l6-v2", "smollm2"];
 
 /// The catalogue, the store, and the chosen voice model.
 #[derive(Debug, Clone)]
@@ -115,7 +115,7 @@ impl Library {
         self.of_kind(Kind::Font).collect()
     }
 
-    /// What the tests need: the same, the recogniser with its detector, the upscalers and CLIP's vocabulary.
+    /// What the tests need: the same, and the entries of their families.
     pub fn for_tests(&self) -> Vec<ModelId> {
         let mut ids = self.for_short();
         let extra = self.catalogue().iter().filter(|model| TEST_FAMILIES.contains(&model.family.as_str()));

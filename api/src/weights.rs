@@ -125,6 +125,7 @@ pub fn choice(library: &Library, wanted: Capability) -> String {
     there.push(match wanted {
         Capability::TextToImage => "the path of an SDXL checkpoint (.safetensors, or a diffusers folder)",
         Capability::Embed | Capability::Rerank => "the path of a folder of transformers' with a BERT",
+        Capability::Chat => "the path of a .gguf file",
         _ => "the path of a .safetensors file",
     });
     format!("name {}", there.join(", or "))
@@ -144,8 +145,8 @@ fn own(name: &str, flag: &str) -> Outcome<PathBuf> {
         Ok(found) if found.is_dir() && !hashes::has_weights(&path) => refused(
             "is a folder without .safetensors files; name a folder of diffusers' or transformers', or a file",
         ),
-        Ok(found) if found.is_file() && !["safetensors", "param"].contains(&ending.as_str()) => {
-            refused("is no .safetensors file (nor an upscaler's .param)")
+        Ok(found) if found.is_file() && !["safetensors", "param", "gguf"].contains(&ending.as_str()) => {
+            refused("is no .safetensors file (nor an upscaler's .param, nor a language model's .gguf)")
         }
         Ok(_) if path.to_str().is_none() => refused("has a name that is not UTF-8; rename it"),
         Ok(_) => Ok(path),

@@ -6,6 +6,7 @@
 
 mod assembly;
 mod captions;
+mod chat;
 mod contender;
 mod cpu;
 mod decision;
@@ -46,6 +47,11 @@ enum Command {
     First(voice::first::Args),
     /// Word error rate of the voice, read back by Whisper.
     Words(voice::words::Args),
+    /// Speed of language models, against llama.cpp as another project builds it.
+    Chat(chat::Args),
+    /// What `chat` runs as our contender.
+    #[command(hide = true)]
+    ChatOurs(chat::OursArgs),
     /// Error of the word times, against independent aligners.
     Captions(captions::Args),
     /// Time, processor and memory of the demo job, by stage.
@@ -96,6 +102,8 @@ fn main() -> anyhow::Result<()> {
         Command::VoiceOurs(args) => voice::run_ours(&args),
         Command::First(args) => voice::first::run(&args),
         Command::Words(args) => voice::words::run(&args),
+        Command::Chat(args) => chat::run(&args),
+        Command::ChatOurs(args) => chat::run_ours(&args),
         Command::Captions(args) => captions::run(&args),
         Command::Job(args) => job::run(&args),
         Command::Networks(args) => networks::run(&args),

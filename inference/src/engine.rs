@@ -7,6 +7,7 @@ use crate::diffusion::pipeline::{Sdxl, SdxlConfig};
 use crate::embed::{Embedder, Reranker};
 use crate::esrgan::Esrgan;
 use crate::kokoro::Kokoro;
+use crate::llama::{DEFAULT_CONTEXT, Llama, LlamaConfig};
 use crate::network::{CudaTuning, Processor};
 use crate::runtime::load_onnxruntime;
 use crate::store::{Store, Verified};
@@ -49,6 +50,8 @@ pub struct LocalEngine {
     pictures: Processor,
     /// Where cloned voices are kept.
     voices: PathBuf,
+    /// Tokens of context of language models.
+    context: u32,
 }
 
 /// The verified entries that a model is made of, by what they are.
@@ -61,7 +64,7 @@ impl LocalEngine {
     pub fn new(store: Store, threads: usize) -> Self {
         let threads = threads.max(1);
         let voices = store.dir().join(VOICES);
-        Self { store, threads, pictures: Processor::Cpu(threads), voices }
+        Self { store, threads, pictures: Processor::Cpu(threads), voices, context: DEFAULT_CONTEXT }
     }
 
     /// The same with pictures made on the first NVIDIA card, of which no network takes more than `memory` bytes.
@@ -92,6 +95,11 @@ impl LocalEngine {
     fn xtts(&self, id: &ModelId, parts: &Parts) -> Result<Xtts> {
         let folder = &parts.entry(Kind::Model)?.dir;
         Xtts::open(&id.0, folder, &self.voices, Target::CPU, self.threads)
+    }
+
+    /// The same with contexts of so many tokens for language models, up to those each was trained with.
+    pub fn with_context(self, context: u32) -> Self {
+        Self { context, ..self }
     }
 
     fn target(&self) -> Target {
@@ -177,18 +185,28 @@ impl LocalEngine {
         Ok(Resident::Transcribe(Box::new(Whisper::open(folder, Some(detector), self.threads)?)))
     }
 
+    fn language_model(&self, model: &Path, name: &str) -> Result<Resident> {
+        let card = matches!(self.pictures, Processor::Cuda { .. });
+        let config = LlamaConfig { threads: self.threads, context: self.context, card };
+        Ok(Resident::Chat(Box::new(Llama::open(model, name, config)?)))
+    }
+
     /// Loads what lies at an absolute path.
     fn load_own(&self, path: &Path, vae: Option<&ModelId>, control: &dyn Control) -> Result<Resident> {
-        let file = OwnFile::recognise(path)?;
-        let requires = if file == OwnFile::Recogniser { OWN_RECOGNISER_REQUIRES } else { OWN_REQUIRES };
-        let parts = self.verify(&requires.map(ModelId::from), control)?;
-        load_onnxruntime(parts.only_file(Kind::Runtime)?)?;
-        match file {
-            OwnFile::Sdxl => self.sdxl(path, vae, &parts, ""),
-            OwnFile::Upscaler => self.upscaler(path),
-            OwnFile::Embedder => self.embedder(path),
-            OwnFile::Reranker => self.reranker(path),
-            OwnFile::Recogniser => self.recogniser(path, &parts),
+        let parts = |requires: [&str; 2]| {
+            let parts = self.verify(&requires.map(ModelId::from), control)?;
+            load_onnxruntime(parts.only_file(Kind::Runtime)?)?;
+            Ok(parts)
+        };
+        match OwnFile::recognise(path)? {
+            OwnFile::LanguageModel => {
+                self.language_model(path, &path.file_stem().unwrap_or_default().to_string_lossy())
+            }
+            OwnFile::Recogniser => self.recogniser(path, &parts(OWN_RECOGNISER_REQUIRES)?),
+            OwnFile::Sdxl => self.sdxl(path, vae, &parts(OWN_REQUIRES)?, ""),
+            OwnFile::Upscaler => parts(OWN_REQUIRES).and_then(|_| self.upscaler(path)),
+            OwnFile::Embedder => parts(OWN_REQUIRES).and_then(|_| self.embedder(path)),
+            OwnFile::Reranker => parts(OWN_REQUIRES).and_then(|_| self.reranker(path)),
         }
     }
 }
@@ -197,7 +215,7 @@ impl Engine for LocalEngine {
     fn footprint(&self, id: &ModelId) -> Result<Footprint> {
         let (model, _) = id.parts();
         if let Some(path) = own_path(&model) {
-            return own::footprint(path, self.target());
+            return own::footprint(path, self.target(), self.context);
         }
         let entry = self.model(self.store.catalogue(), &model)?;
         let memory = memory(entry);
@@ -215,7 +233,10 @@ impl Engine for LocalEngine {
         }
         let catalogue = self.store.catalogue().clone();
         let entry = self.model(&catalogue, &model)?;
-        let parts = self.verify(&[model], control)?;
+        let parts = self.verify(std::slice::from_ref(&model), control)?;
+        if entry.capability == Some(Capability::Chat) {
+            return self.language_model(parts.only_file(Kind::Model)?, &model.0);
+        }
         load_onnxruntime(parts.only_file(Kind::Runtime)?)?;
         match entry.capability {
             Some(Capability::TextToImage) => {
@@ -231,11 +252,11 @@ impl Engine for LocalEngine {
     }
 }
 
-/// What reads texts is told by its own `config.json`.
+/// What reads texts is told by its own `config.json`, a language model by its own header.
 fn is_known(model: &Model) -> bool {
     let family = model.family.as_str();
-    let reads = matches!(model.capability, Some(Capability::Embed | Capability::Rerank));
-    reads
+    let tells = matches!(model.capability, Some(Capability::Embed | Capability::Rerank | Capability::Chat));
+    tells
         || [KOKORO, XTTS].contains(&family)
         || SDXL.contains(&family)
         || [ESRGAN, WHISPER].iter().any(|known| family.starts_with(known))

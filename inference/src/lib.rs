@@ -9,14 +9,19 @@ pub mod esrgan;
 #[cfg(test)]
 mod fetched;
 pub mod kokoro;
+pub mod llama;
 pub mod network;
 mod operators;
 pub mod phonemes;
+pub mod remote;
+pub mod router;
 pub mod runtime;
 mod session;
 pub mod store;
+mod tls;
 pub mod vad;
 pub mod whisper;
+mod writer;
 pub mod xtts;
 
 pub use engine::LocalEngine;

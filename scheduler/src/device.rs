@@ -13,6 +13,7 @@ use reelsmith_inference_core::{Engine, ErrorKind, Footprint, InferenceError, Mod
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -257,7 +258,8 @@ impl Device {
     fn failed(&self, mut entry: Entry, error: ScheduleError) {
         let others: Vec<_> =
             self.residents().keys().filter(|model| **model != entry.model).cloned().collect();
-        if !is(&error, ErrorKind::OutOfMemory) || entry.retried || others.is_empty() {
+        let begins_anew = !entry.retried && !entry.line.handed_out.load(Ordering::Relaxed);
+        if !is(&error, ErrorKind::OutOfMemory) || !begins_anew || others.is_empty() {
             return self.answer_error(entry, error);
         }
         others.iter().for_each(|model| self.unload(model));

@@ -4,9 +4,9 @@
 //! ```text
 //! speak()
 //! generate() ──► bounded queue ──► policy::next(queue, devices) ──► Decision ──► device thread ──► reply
-//! upscale()                                                                          │
+//! chat() …                                                                           │
 //!    ▲                                                                               │
-//!    └────────── progress and preview (latest value), cancel (token) ────────────────┘
+//!    └──── progress and preview (latest value), pieces of answers, cancel (token) ───┘
 //! ```
 
 pub mod bytes;
@@ -23,6 +23,7 @@ mod queue;
 mod scheduler;
 mod state;
 mod steering;
+mod ticket;
 mod work;
 
 pub use config::DeviceConfig;

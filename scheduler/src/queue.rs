@@ -7,8 +7,9 @@ use reelsmith_inference_core::image::Image;
 use reelsmith_inference_core::{Footprint, ModelId, Progress};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// A request on its way.
 pub(crate) struct Entry {
@@ -38,10 +39,20 @@ pub(crate) struct Entry {
 pub(crate) struct Line {
     pub(crate) progress: watch::Sender<Option<Progress>>,
     pub(crate) preview: watch::Sender<Option<Arc<Image>>>,
+    pub(crate) pieces: mpsc::UnboundedSender<Piece>,
+    /// A piece was handed out, so that to begin anew would hand it out twice.
+    pub(crate) handed_out: AtomicBool,
     /// The caller's wish.
     pub(crate) caller: CancelToken,
     /// The caller's wish, or the caller's absence, or a shutdown: a child of `caller`.
     pub(crate) stop: CancelToken,
+}
+
+/// A part of an answer, handed out before the rest is there. Together they are no more than the answer, which is what
+/// bounds those that nobody has taken yet.
+pub(crate) enum Piece {
+    Text(String),
+    Sound(Vec<f32>),
 }
 
 impl Entry {

@@ -1,17 +1,18 @@
 //! The handle through which requests are made.
 
 use crate::device;
-use crate::queue::Line;
 use crate::state::Shared;
+use crate::ticket::{Ticket, Told};
 use crate::work::{Reply, Task, Work};
 use crate::{CancelToken, DeviceConfig, ScheduleError, Served, Snapshot};
+use reelsmith_inference_core::chat::{ChatRequest, ChatResponse};
 use reelsmith_inference_core::embed::{EmbedRequest, Embedding, RerankRequest, Reranked};
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
 use reelsmith_inference_core::transcribe::{TranscribeRequest, Transcript};
 use reelsmith_inference_core::{Engine, ModelId, Progress};
 use std::sync::Arc;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 /// What becomes of waiting requests at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +65,49 @@ impl Scheduler {
         progress: impl Fn(Progress) + Send + Sync + 'static,
         cancel: CancelToken,
     ) -> Result<Speech, ScheduleError> {
-        self.ask(model, |reply| Work::Speak(Task::new(request, reply)), progress, |_| {}, cancel).await
+        self.ask(model, |reply| Work::Speak(Task::new(request, reply)), only(progress), cancel).await
+    }
+
+    /// The same, and `take` is handed every sample in order as often as this future is polled, and all of them before
+    /// the result. Once there were some, a run that meets out-of-memory is not tried again.
+    ///
+    /// # Errors
+    /// Any [`ScheduleError`]; `Busy` at once if as many wait as may.
+    pub async fn speak_to(
+        &self,
+        model: &ModelId,
+        request: SpeakRequest,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+        take: impl Fn(&[f32]) + Send + Sync + 'static,
+        cancel: CancelToken,
+    ) -> Result<Speech, ScheduleError> {
+        let listener = move |told: Told<'_>| match told {
+            Told::Progress(at) => progress(at),
+            Told::Sound(samples) => take(samples),
+            _ => {}
+        };
+        self.ask(model, |reply| Work::SpeakTo(Task::new(request, reply)), listener, cancel).await
+    }
+
+    /// Continues a conversation once it is its turn. `text` is shown every piece of the answer, as [`Scheduler::speak_to`]
+    /// hands out samples; otherwise as [`Scheduler::speak`].
+    ///
+    /// # Errors
+    /// Any [`ScheduleError`]; `Busy` at once if as many wait as may.
+    pub async fn chat(
+        &self,
+        model: &ModelId,
+        request: ChatRequest,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+        text: impl Fn(&str) + Send + Sync + 'static,
+        cancel: CancelToken,
+    ) -> Result<ChatResponse, ScheduleError> {
+        let listener = move |told: Told<'_>| match told {
+            Told::Progress(at) => progress(at),
+            Told::Text(piece) => text(piece),
+            _ => {}
+        };
+        self.ask(model, |reply| Work::Chat(Task::new(request, reply)), listener, cancel).await
     }
 
     /// Transcribes a sound once it is its turn; otherwise as [`Scheduler::speak`].
@@ -78,7 +121,7 @@ impl Scheduler {
         progress: impl Fn(Progress) + Send + Sync + 'static,
         cancel: CancelToken,
     ) -> Result<Transcript, ScheduleError> {
-        self.ask(model, |reply| Work::Transcribe(Task::new(request, reply)), progress, |_| {}, cancel).await
+        self.ask(model, |reply| Work::Transcribe(Task::new(request, reply)), only(progress), cancel).await
     }
 
     /// Makes pictures once it is their turn. `preview` is shown the latest one that the model has
@@ -95,7 +138,12 @@ impl Scheduler {
         preview: impl Fn(&Image) + Send + Sync + 'static,
         cancel: CancelToken,
     ) -> Result<Served<Generated>, ScheduleError> {
-        self.serve(model, |reply| Work::Generate(Task::new(request, reply)), progress, preview, cancel).await
+        let listener = move |told: Told<'_>| match told {
+            Told::Progress(at) => progress(at),
+            Told::Preview(image) => preview(image),
+            _ => {}
+        };
+        self.serve(model, |reply| Work::Generate(Task::new(request, reply)), listener, cancel).await
     }
 
     /// Enlarges a picture once it is its turn; otherwise as [`Scheduler::generate`].
@@ -109,7 +157,7 @@ impl Scheduler {
         progress: impl Fn(Progress) + Send + Sync + 'static,
         cancel: CancelToken,
     ) -> Result<Served<Image>, ScheduleError> {
-        self.serve(model, |reply| Work::Upscale(Task::new(request, reply)), progress, |_| {}, cancel).await
+        self.serve(model, |reply| Work::Upscale(Task::new(request, reply)), only(progress), cancel).await
     }
 
     /// Embeds texts once it is their turn; otherwise as [`Scheduler::speak`].
@@ -123,7 +171,7 @@ impl Scheduler {
         progress: impl Fn(Progress) + Send + Sync + 'static,
         cancel: CancelToken,
     ) -> Result<Vec<Embedding>, ScheduleError> {
-        self.ask(model, |reply| Work::Embed(Task::new(request, reply)), progress, |_| {}, cancel).await
+        self.ask(model, |reply| Work::Embed(Task::new(request, reply)), only(progress), cancel).await
     }
 
     /// Judges documents by a query once it is their turn; otherwise as [`Scheduler::speak`].
@@ -137,7 +185,7 @@ impl Scheduler {
         progress: impl Fn(Progress) + Send + Sync + 'static,
         cancel: CancelToken,
     ) -> Result<Reranked, ScheduleError> {
-        self.ask(model, |reply| Work::Rerank(Task::new(request, reply)), progress, |_| {}, cancel).await
+        self.ask(model, |reply| Work::Rerank(Task::new(request, reply)), only(progress), cancel).await
     }
 
     /// As [`Self::serve`], for the answer alone.
@@ -145,46 +193,24 @@ impl Scheduler {
         &self,
         model: &ModelId,
         work: impl FnOnce(Reply<A>) -> Work,
-        progress: impl Fn(Progress),
-        preview: impl Fn(&Image),
+        listener: impl Fn(Told<'_>),
         cancel: CancelToken,
     ) -> Result<A, ScheduleError> {
-        Ok(self.serve(model, work, progress, preview, cancel).await?.answer)
+        Ok(self.serve(model, work, listener, cancel).await?.answer)
     }
 
     async fn serve<A>(
         &self,
         model: &ModelId,
         work: impl FnOnce(Reply<A>) -> Work,
-        progress: impl Fn(Progress),
-        preview: impl Fn(&Image),
+        listener: impl Fn(Told<'_>),
         cancel: CancelToken,
     ) -> Result<Served<A>, ScheduleError> {
         if cancel.is_cancelled() {
             return Err(ScheduleError::Cancelled);
         }
-        let (reply, mut answered) = oneshot::channel();
-        let mut ticket = Ticket::submit(&self.owner.0, model, work(reply), &cancel)?;
-        let mut withdrawn = false;
-        loop {
-            tokio::select! {
-                biased;
-                reply = &mut answered => {
-                    ticket.tell(&progress);
-                    ticket.show(&preview);
-                    // A reply is dropped unsent only if the device's thread has ended.
-                    return reply.unwrap_or(Err(ScheduleError::ShuttingDown));
-                }
-                () = cancel.cancelled(), if !withdrawn => {
-                    withdrawn = true;
-                    if ticket.shared.withdraw(ticket.id) {
-                        return Err(ScheduleError::Cancelled);
-                    }
-                }
-                Ok(()) = ticket.progress.changed() => ticket.tell(&progress),
-                Ok(()) = ticket.preview.changed() => ticket.show(&preview),
-            }
-        }
+        let (reply, answered) = oneshot::channel();
+        Ticket::submit(&self.owner.0, model, work(reply), &cancel)?.wait(answered, listener, cancel).await
     }
 
     /// What the device is doing.
@@ -201,59 +227,11 @@ impl Scheduler {
     }
 }
 
-/// A request that was taken; dropping it gives the request up.
-struct Ticket {
-    shared: Arc<Shared>,
-    id: u64,
-    progress: watch::Receiver<Option<Progress>>,
-    told: Option<Progress>,
-    preview: watch::Receiver<Option<Arc<Image>>>,
-    shown: Option<Arc<Image>>,
-    stop: CancelToken,
-}
-
-impl Ticket {
-    fn submit(
-        shared: &Arc<Shared>,
-        model: &ModelId,
-        work: Work,
-        cancel: &CancelToken,
-    ) -> Result<Self, ScheduleError> {
-        let (progress, reported) = watch::channel(None);
-        let (preview, painted) = watch::channel(None);
-        let stop = cancel.child_token();
-        let line = Line { progress, preview, caller: cancel.clone(), stop: stop.clone() };
-        let id = shared.admit(model, work, line)?;
-        let shared = Arc::clone(shared);
-        Ok(Self { shared, id, progress: reported, told: None, preview: painted, shown: None, stop })
-    }
-
-    /// Passes on the latest progress, if it has not been.
-    fn tell(&mut self, progress: &impl Fn(Progress)) {
-        let latest = *self.progress.borrow_and_update();
-        if latest != self.told {
-            self.told = latest;
-            latest.into_iter().for_each(progress);
+/// A listener to progress alone.
+fn only(progress: impl Fn(Progress)) -> impl Fn(Told<'_>) {
+    move |told| {
+        if let Told::Progress(at) = told {
+            progress(at);
         }
-    }
-
-    /// Passes on the latest preview, if it has not been.
-    fn show(&mut self, preview: &impl Fn(&Image)) {
-        let latest = self.preview.borrow_and_update().clone();
-        if let Some(image) = latest.filter(|image| !self.seen(image)) {
-            preview(&image);
-            self.shown = Some(image);
-        }
-    }
-
-    fn seen(&self, image: &Arc<Image>) -> bool {
-        self.shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, image))
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.stop.cancel();
-        self.shared.withdraw(self.id);
     }
 }

@@ -1,23 +1,32 @@
 //! What can be asked of a device: one variant per capability, each with its own kind of answer.
 
+use crate::steering::Steering;
 use crate::{MemoryUse, ScheduleError, Served};
 use reelsmith_inference_core::catalogue::Capability;
+use reelsmith_inference_core::chat::{ChatRequest, ChatResponse, DEFAULT_MAX_TOKENS};
 use reelsmith_inference_core::embed::{EmbedRequest, Embedding, RerankRequest, Reranked};
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
 use reelsmith_inference_core::transcribe::{TranscribeRequest, Transcript};
-use reelsmith_inference_core::{Control, Footprint, ModelId, Resident};
+use reelsmith_inference_core::{Footprint, ModelId, Resident};
 use std::sync::Arc;
 use tokio::sync::oneshot;
+
+/// Letters of a prompt that take about as long as one token of an answer: four make a token, and some ten tokens go
+/// through the network in the time of one that is written.
+const LETTERS_OF_A_STEP: f64 = 40.0;
 
 /// A request, its answer once it is there, and the way to whoever waits for it.
 pub(crate) enum Work {
     Speak(Task<SpeakRequest, Speech>),
+    /// The same, with the sound handed out as it is made.
+    SpeakTo(Task<SpeakRequest, Speech>),
     Transcribe(Task<TranscribeRequest, Transcript>),
     Generate(Task<ImageRequest, Generated>),
     Upscale(Task<UpscaleRequest, Image>),
     Embed(Task<EmbedRequest, Vec<Embedding>>),
     Rerank(Task<RerankRequest, Reranked>),
+    Chat(Task<ChatRequest, ChatResponse>),
 }
 
 /// The way to whoever waits for an answer.
@@ -38,6 +47,7 @@ pub(crate) enum Request {
     Upscale(Arc<UpscaleRequest>),
     Embed(Arc<EmbedRequest>),
     Rerank(Arc<RerankRequest>),
+    Chat(Arc<ChatRequest>),
 }
 
 impl<Q, A> Task<Q, A> {
@@ -60,12 +70,13 @@ impl<Q, A> Task<Q, A> {
 impl Work {
     pub(crate) fn request(&self) -> Request {
         match self {
-            Self::Speak(task) => Request::Speak(Arc::clone(&task.request)),
+            Self::Speak(task) | Self::SpeakTo(task) => Request::Speak(Arc::clone(&task.request)),
             Self::Transcribe(task) => Request::Transcribe(Arc::clone(&task.request)),
             Self::Generate(task) => Request::Generate(Arc::clone(&task.request)),
             Self::Upscale(task) => Request::Upscale(Arc::clone(&task.request)),
             Self::Embed(task) => Request::Embed(Arc::clone(&task.request)),
             Self::Rerank(task) => Request::Rerank(Arc::clone(&task.request)),
+            Self::Chat(task) => Request::Chat(Arc::clone(&task.request)),
         }
     }
 
@@ -74,11 +85,15 @@ impl Work {
         &mut self,
         model: &ModelId,
         resident: &mut Resident,
-        control: &dyn Control,
+        control: &Steering<'_>,
     ) -> Result<(), ScheduleError> {
         match (&mut *self, resident) {
             (Self::Speak(task), Resident::Speak(voice)) => {
                 task.answer = Some(voice.speak(&task.request, control)?);
+            }
+            (Self::SpeakTo(task), Resident::Speak(voice)) => {
+                let take = &mut |samples: &[f32]| control.sound(samples);
+                task.answer = Some(voice.speak_to(&task.request, take, control)?);
             }
             (Self::Transcribe(task), Resident::Transcribe(recogniser)) => {
                 task.answer = Some(recogniser.transcribe(&task.request, control)?);
@@ -94,6 +109,9 @@ impl Work {
             }
             (Self::Rerank(task), Resident::Rerank(reader)) => {
                 task.answer = Some(reader.rerank(&task.request, control)?);
+            }
+            (Self::Chat(task), Resident::Chat(chat)) => {
+                task.answer = Some(chat.chat(&task.request, control)?);
             }
             (work, resident) => return Err(work.request().misplaced(model, resident)),
         }
@@ -112,12 +130,13 @@ impl Work {
 
     fn settle(self, ended: Result<MemoryUse, ScheduleError>) {
         match self {
-            Self::Speak(task) => task.settle(ended),
+            Self::Speak(task) | Self::SpeakTo(task) => task.settle(ended),
             Self::Transcribe(task) => task.settle(ended),
             Self::Generate(task) => task.settle(ended),
             Self::Upscale(task) => task.settle(ended),
             Self::Embed(task) => task.settle(ended),
             Self::Rerank(task) => task.settle(ended),
+            Self::Chat(task) => task.settle(ended),
         }
     }
 }
@@ -134,6 +153,7 @@ impl Request {
             (Self::Upscale(request), Resident::Upscale(upscaler)) => Ok(upscaler.footprint(request)),
             (Self::Embed(request), Resident::Embed(reader)) => Ok(reader.footprint(request)),
             (Self::Rerank(request), Resident::Rerank(reader)) => Ok(reader.footprint(request)),
+            (Self::Chat(request), Resident::Chat(chat)) => Ok(chat.footprint(request)),
             (request, resident) => Err(request.misplaced(model, resident)),
         }
     }
@@ -154,6 +174,11 @@ impl Request {
             Self::Upscale(request) => pixels(request.image.width, request.image.height),
             Self::Embed(request) => letters(&request.texts),
             Self::Rerank(request) => letters(&request.documents),
+            Self::Chat(request) => {
+                let prompt: usize = request.messages.iter().map(|message| message.content.len()).sum();
+                let answer = request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
+                f64::from(answer) + prompt as f64 / LETTERS_OF_A_STEP
+            }
         }
     }
 
@@ -165,6 +190,7 @@ impl Request {
             Self::Upscale(_) => Capability::Upscale,
             Self::Embed(_) => Capability::Embed,
             Self::Rerank(_) => Capability::Rerank,
+            Self::Chat(_) => Capability::Chat,
         }
     }
 

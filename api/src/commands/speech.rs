@@ -1,30 +1,26 @@
 //! `reelsmith speak` and `reelsmith dialogue`: texts to sound, which goes out while the rest is made.
 
 mod sound;
+mod writer;
 
 use super::Context;
 use super::output::STANDARD;
 use super::pictures::stages::Stages;
 use crate::cli::speech::{Dialogue, Sound as SoundArgs, Speak as SpeakArgs};
 use crate::exit::{Failure, Outcome, blocking};
-use crate::house::{engine, locate_ffmpeg, pipeline_failure};
-use crate::studio::ready;
+use crate::house::{locate_ffmpeg, pipeline_failure};
+use crate::studio::Studio;
 use crate::weights::Weights;
-use reelsmith_inference::LocalEngine;
-use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech};
-use reelsmith_inference_core::{
-    Control, Engine, ErrorKind, InferenceError, ModelId, Progress, Resident, Verdict,
-};
-use reelsmith_pipelines::PipelineError;
+use reelsmith_inference_core::speech::{SpeakRequest, Speech};
+use reelsmith_inference_core::{ModelId, Progress};
 use reelsmith_pipelines::dialogue::{Turn, parse, speakers};
 use serde_json::{Value, json};
-use sound::{Form, Sound};
+use sound::{Form, SPOKEN};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio_util::sync::CancellationToken;
+use writer::Writer;
 
 /// The longest input, in bytes: what the engine takes at once is less, and its own to refuse.
 const MOST: u64 = 8 << 20;
@@ -126,117 +122,88 @@ async fn say(
     };
     let model = library.voice_model.clone();
     let cancel = context.cancel.clone();
-    ready(&library, &[&Weights::Entry(model.clone())], context.reporter.teller(), &cancel).await?;
-    let engine = engine(&context.config, &library);
-    let args = args.clone();
+    let weights = Weights::Entry(model.clone());
+    let teller = context.reporter.teller();
+    let studio = Studio::open(&context.config, &library, &[&weights], teller, &cancel).await?;
     let mut stages = Stages::new(&mut context.reporter, &cancel, &["model", "voice"]);
     stages.names("model", &[("sentences", "voice"), ("lines", "voice")]);
-    let said = stages
-        .watch(|told, cancel| {
-            blocking(move || {
-                let sound = Sound::open(form, &args, ffmpeg)?;
-                Saying { voices, speed, told, cancel }.run(engine, &model, &turns, sound)
-            })
-        })
-        .await?;
+    let writer = Writer::start(form, args.clone(), ffmpeg);
+    let said = Saying { studio: &studio, model, voices, speed }.run(&turns, &writer, &mut stages).await;
+    let ended = match &said {
+        Ok(_) => writer.finish().await,
+        Err(_) => writer.give_up().await,
+    };
+    studio.close().await;
+    ended?;
     context.reporter.settle();
-    Ok(said)
+    said
 }
 
-/// One run of the engine, on a thread of its own.
-struct Saying {
+/// What a script is said with.
+struct Saying<'a> {
+    studio: &'a Studio,
+    model: ModelId,
     voices: BTreeMap<String, String>,
     speed: f32,
-    told: Box<dyn Fn(Progress) + Send + Sync>,
-    cancel: CancellationToken,
 }
 
-/// Passes progress on and stops where it is told to, or where the sound has nowhere to go.
-struct Steps<'a> {
-    saying: &'a Saying,
-    /// Lines before, and in all; of one alone, its sentences are told.
-    lines: (usize, usize),
-    is_over: AtomicBool,
-}
-
-impl Control for Steps<'_> {
-    fn step(&self, progress: Progress) -> Verdict {
-        let (done, total) = self.lines;
-        let lines = Progress { done: done as u64, total: Some(total as u64), unit: "lines" };
-        (self.saying.told)(if total > 1 && progress.unit == "sentences" { lines } else { progress });
-        match self.saying.cancel.is_cancelled() || self.is_over.load(Ordering::Relaxed) {
-            true => Verdict::Cancel,
-            false => Verdict::Continue,
-        }
-    }
-}
-
-impl Saying {
-    fn run(
-        &self,
-        mut engine: LocalEngine,
-        model: &ModelId,
-        turns: &[Turn],
-        mut sound: Sound,
-    ) -> Outcome<Value> {
-        let steps =
-            |done| Steps { saying: self, lines: (done, turns.len()), is_over: AtomicBool::new(false) };
-        let Resident::Speak(mut voice) = engine.load(model, &steps(0)).map_err(failure)? else {
-            return Err(Failure::usage(format!("{model} is no model that speaks")));
-        };
-        let mut lines = Vec::new();
+impl Saying<'_> {
+    async fn run(&self, turns: &[Turn], writer: &Writer, stages: &mut Stages<'_>) -> Outcome<Value> {
+        let (mut lines, mut samples) = (Vec::new(), 0);
+        let seconds = |samples: usize| samples as f64 / f64::from(SPOKEN);
         for (at, turn) in turns.iter().enumerate() {
-            sound.pause(turn.pause)?;
-            let start = sound.seconds();
-            let name = &self.voices[&turn.speaker];
-            let request = SpeakRequest {
-                text: turn.text.clone(),
-                voice: name.clone(),
-                speed: turn.speed.unwrap_or(self.speed),
+            samples += writer.pause(turn.pause);
+            let lines_before = (turns.len() > 1).then_some((at, turns.len()));
+            let speech = match self.turn(turn, lines_before, writer, stages).await {
+                Ok(speech) => speech,
+                // Whoever listened has gone, which is no failure.
+                Err(_) if writer.over().is_cancelled() => break,
+                Err(failure) if turns.len() == 1 => return Err(failure),
+                Err(failure) => {
+                    let message = format!("line {}: {}", turn.line, failure.message);
+                    return Err(Failure { message, ..failure });
+                }
             };
-            let speech = spoken(voice.as_mut(), &request, &mut sound, &steps(at));
-            let speech = speech.map_err(|failure| self.placed(failure, turn, turns.len()))?;
-            lines.push(timing(turn, name, start, sound.seconds(), &speech));
-            if sound.is_over() {
-                break;
-            }
+            let start = seconds(samples);
+            samples += speech.samples.len();
+            lines.push(timing(turn, &self.voices[&turn.speaker], start, seconds(samples), &speech));
         }
-        let (seconds, rate) = (sound.seconds(), sound.rate());
-        sound.finish()?;
-        Ok(json!({ "version": 1, "sample_rate": rate, "seconds": seconds, "lines": lines }))
+        Ok(json!({ "version": 1, "sample_rate": writer.rate(), "seconds": seconds(samples), "lines": lines }))
     }
 
-    /// Says where in a script it happened.
-    fn placed(&self, failure: Failure, turn: &Turn, turns: usize) -> Failure {
-        match turns {
-            1 => failure,
-            _ => Failure { message: format!("line {}: {}", turn.line, failure.message), ..failure },
-        }
-    }
-}
-
-fn spoken(
-    voice: &mut dyn Speak,
-    request: &SpeakRequest,
-    sound: &mut Sound,
-    steps: &Steps<'_>,
-) -> Outcome<Speech> {
-    let mut broken = None;
-    let made = voice.speak_to(
-        request,
-        &mut |samples| {
-            if broken.is_none() {
-                broken = sound.add(samples).err();
+    /// Says one turn. Of a script with several, lines are told instead of sentences.
+    async fn turn(
+        &self,
+        turn: &Turn,
+        lines: Option<(usize, usize)>,
+        writer: &Writer,
+        stages: &mut Stages<'_>,
+    ) -> Outcome<Speech> {
+        let request = SpeakRequest {
+            text: turn.text.clone(),
+            voice: self.voices[&turn.speaker].clone(),
+            speed: turn.speed.unwrap_or(self.speed),
+        };
+        let take = writer.taker();
+        let over = writer.over();
+        let said = stages.watch(|told, cancel| async move {
+            let told = move |at: Progress| match lines {
+                Some((done, total)) if at.unit == "sentences" => {
+                    told(Progress { done: done as u64, total: Some(total as u64), unit: "lines" });
+                }
+                _ => told(at),
+            };
+            // The same request is given up by Ctrl-C and where the sound has nowhere to go.
+            let stop = cancel.child_token();
+            let asked = self.studio.scheduler.speak_to(&self.model, request, told, take, stop.clone());
+            let mut asked = std::pin::pin!(asked);
+            tokio::select! {
+                said = &mut asked => return said,
+                () = over.cancelled() => stop.cancel(),
             }
-            steps.is_over.store(broken.is_some() || sound.is_over(), Ordering::Relaxed);
-        },
-        steps,
-    );
-    match (broken, made) {
-        (Some(failure), _) => Err(failure),
-        // Whoever listened has gone, which is no failure.
-        (None, Err(_)) if sound.is_over() => Ok(Speech { samples: vec![], sample_rate: 0, words: vec![] }),
-        (None, made) => made.map_err(failure),
+            asked.await
+        });
+        said.await.map_err(|error| pipeline_failure(error.into()))
     }
 }
 
@@ -249,12 +216,4 @@ fn timing(turn: &Turn, voice: &str, start: f64, end: f64, speech: &Speech) -> Va
         "speaker": turn.speaker, "voice": voice, "text": turn.text, "line": turn.line,
         "start": start, "end": end, "words": words.collect::<Vec<_>>(),
     })
-}
-
-fn failure(error: InferenceError) -> Failure {
-    match error.kind() {
-        ErrorKind::InvalidRequest | ErrorKind::UnknownModel => Failure::usage(error),
-        ErrorKind::Cancelled => Failure::cancelled(error),
-        _ => pipeline_failure(PipelineError::from(error)),
-    }
 }

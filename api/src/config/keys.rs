@@ -25,6 +25,20 @@ const fn key(name: &'static str, default: &'static str, help: &'static str) -> K
 /// All settings, sorted by name. The table of `docs/cli.md` is this one (checked by a test).
 pub const KEYS: &[Key] = &[
     key("blobs", "local", "local or s3: where finished artifacts are kept"),
+    key("chat.connect_seconds", "5", "1 to 600: until a connection to the server must stand"),
+    key("chat.context", "8192", "256 to 1048576: tokens of context, up to those a model was trained with"),
+    key("chat.key", "none", "key that is sent to the server as a bearer token"),
+    key("chat.model", "qwen2.5-coder-1.5b-instruct", "language model: a catalogue id or a .gguf file"),
+    key(
+        "chat.order",
+        "local, with chat.url remote-first",
+        "local, remote, local-first or remote-first: who answers, and who where that fails",
+    ),
+    key("chat.read_seconds", "60", "1 to 3600: the longest silence of the server"),
+    key("chat.remote_model", "none", "the model's name on the server"),
+    key("chat.retries", "2", "0 to 20: tries after the first one"),
+    key("chat.total_seconds", "600", "1 to 86400: for a whole answer of the server, with all tries"),
+    key("chat.url", "none", "address of an OpenAI-compatible server, for example http://localhost:11434/v1"),
     key("commercial_use", "false", "true or false: refuse models whose licence forbids commercial use"),
     key("data_dir", "$XDG_DATA_HOME/reelsmith", "jobs, artifacts and scratch files"),
     key("device.kind", "cpu", "cpu or cuda: what makes pictures (cuda needs `models pull onnxruntime-cuda`)"),

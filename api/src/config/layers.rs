@@ -224,7 +224,8 @@ impl Layers {
 /// Whether a model is named by its path: catalogue ids have no slash and no such ending.
 pub fn is_path(model: &str) -> bool {
     let ending = Path::new(model).extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    model.contains('/') || matches!(ending.as_str(), "safetensors" | "ckpt" | "pt" | "pth" | "bin" | "onnx")
+    model.contains('/')
+        || matches!(ending.as_str(), "safetensors" | "gguf" | "ckpt" | "pt" | "pth" | "bin" | "onnx")
 }
 
 fn parse_bytes(value: &str) -> Option<u64> {

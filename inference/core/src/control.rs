@@ -30,6 +30,9 @@ pub trait Control: Send + Sync {
 
     /// Is shown what a picture looks like so far, where the request asked for it.
     fn preview(&self, _image: crate::image::Image) {}
+
+    /// Is shown the next piece of a text that is being written; the pieces make up the whole text.
+    fn text(&self, _piece: &str) {}
 }
 
 /// Lets everything run to its end and reports to nobody.

@@ -1,6 +1,7 @@
 //! How a scheduler brings a model onto a device without knowing what performs it.
 
 use crate::catalogue::Capability;
+use crate::chat::Chat;
 use crate::embed::{Embed, Rerank};
 use crate::image::{TextToImage, Upscale};
 use crate::speech::Speak;
@@ -22,6 +23,8 @@ pub enum Resident {
     Embed(Box<dyn Embed>),
     /// Ordering of documents by a query.
     Rerank(Box<dyn Rerank>),
+    /// Conversations.
+    Chat(Box<dyn Chat>),
 }
 
 impl Resident {
@@ -34,6 +37,7 @@ impl Resident {
             Self::Upscale(_) => Capability::Upscale,
             Self::Embed(_) => Capability::Embed,
             Self::Rerank(_) => Capability::Rerank,
+            Self::Chat(_) => Capability::Chat,
         }
     }
 }

@@ -23,6 +23,12 @@ pub enum ErrorKind {
     OutOfMemory,
     /// [`crate::Verdict::Cancel`] was answered.
     Cancelled,
+    /// An answer had to end before it was whole, and part of it would be of no use.
+    Unfinished,
+    /// A server that was asked does not answer, or answers what makes no sense; another, or a later try, may.
+    Unavailable,
+    /// A server that was asked refuses who asks: a key is wrong or missing, or an allowance spent.
+    Denied,
     /// The engine failed on a valid request.
     Engine,
 }

@@ -2,7 +2,7 @@
 
 use crate::diffusion::checkpoint::Checkpoint;
 use crate::embed::Head;
-use crate::{embed, esrgan, whisper};
+use crate::{embed, esrgan, llama, whisper};
 use reelsmith_graph::{Target, Weights};
 use reelsmith_inference_core::{ErrorKind, Footprint, InferenceError, Result};
 use std::path::Path;
@@ -23,6 +23,8 @@ pub(super) enum OwnFile {
     Reranker,
     /// Whisper.
     Recogniser,
+    /// GGUF.
+    LanguageModel,
 }
 
 impl OwnFile {
@@ -40,8 +42,12 @@ impl OwnFile {
             let message = format!("there is nothing at {}", path.display());
             return Err(InferenceError::new(ErrorKind::ModelMissing, message));
         }
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("param")) {
+        let named = |ending| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ending));
+        if named("param") {
             return Ok(Self::Upscaler);
+        }
+        if named("gguf") {
+            return Ok(Self::LanguageModel);
         }
         let weights = Weights::open(&[path.to_path_buf()])?;
         let is_upscaler = weights.iter().any(|(name, _)| {
@@ -54,12 +60,13 @@ impl OwnFile {
 }
 
 /// What the model at `path` takes, from its headers.
-pub(super) fn footprint(path: &Path, target: Target) -> Result<Footprint> {
+pub(super) fn footprint(path: &Path, target: Target, context: u32) -> Result<Footprint> {
     match OwnFile::recognise(path)? {
         OwnFile::Upscaler => esrgan::footprint(path),
         // On the CPU, as the engine reads them.
         OwnFile::Embedder | OwnFile::Reranker => embed::footprint(path, Target::CPU),
         OwnFile::Recogniser => whisper::footprint(path),
+        OwnFile::LanguageModel => llama::footprint(path, context),
         OwnFile::Sdxl => {
             let checkpoint = Checkpoint::open(path, None)?;
             let [first, second] = &checkpoint.text;

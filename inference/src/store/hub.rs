@@ -13,7 +13,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -297,11 +297,7 @@ fn reason(error: &reqwest::Error) -> String {
 
 /// A client that never follows a redirection from https to http.
 fn client(config: &StoreConfig) -> Result<Client, String> {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        // An error says that another part of the process has installed one, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
+    crate::tls::provide();
     Client::builder()
         .user_agent(concat!("reelsmith/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(config.connect_timeout)

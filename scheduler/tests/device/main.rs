@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod capabilities;
+
 mod fake;
 mod faults;
 mod memory;
+mod pieces;
 mod plan;
 mod random;
 mod requests;

@@ -12,7 +12,7 @@ use std::process::ChildStdin;
 use std::thread::JoinHandle;
 
 /// Samples a second of the voices.
-const SPOKEN: u32 = 24_000;
+pub(super) const SPOKEN: u32 = 24_000;
 
 /// Bytes of a WAV file's header: RIFF, `fmt ` of 16 bytes, `data` (Microsoft, "Multimedia Programming Interface and Data
 /// Specifications 1.0").
@@ -62,6 +62,11 @@ impl Form {
         }
     }
 
+    /// Samples a second.
+    pub(super) fn rate(self) -> u32 {
+        self.rate
+    }
+
     pub(super) fn needs_ffmpeg(self) -> bool {
         !matches!(self.format, SoundFormat::Wav | SoundFormat::Pcm)
     }
@@ -84,8 +89,6 @@ pub(super) struct Sound {
     way: Way,
     /// Samples at the wanted rate.
     written: u64,
-    /// Samples as spoken.
-    spoken: u64,
 }
 
 enum Way {
@@ -117,16 +120,7 @@ impl Sound {
                 Way::Own(output)
             }
         };
-        Ok(Self { form, way, written: 0, spoken: 0 })
-    }
-
-    /// Seconds of sound so far.
-    pub(super) fn seconds(&self) -> f64 {
-        self.spoken as f64 / f64::from(SPOKEN)
-    }
-
-    pub(super) fn rate(&self) -> u32 {
-        self.form.rate
+        Ok(Self { form, way, written: 0 })
     }
 
     /// Whether nobody listens any more.
@@ -137,16 +131,9 @@ impl Sound {
         }
     }
 
-    /// Silence.
-    pub(super) fn pause(&mut self, seconds: f64) -> Outcome {
-        let samples = vec![0.0; (seconds * f64::from(SPOKEN)) as usize];
-        if samples.is_empty() { Ok(()) } else { self.add(&samples) }
-    }
-
     /// Writes samples as they are spoken. A chunk begins and ends in quiet, so that each is resampled by itself.
     pub(super) fn add(&mut self, samples: &[f32]) -> Outcome {
         let track = Track::new(SPOKEN, 1, samples.to_vec()).and_then(|track| track.resampled(self.form.rate));
-        self.spoken += samples.len() as u64;
         let samples = track.map_err(media_failure)?.samples;
         self.written += samples.len() as u64;
         match &mut self.way {

@@ -76,6 +76,8 @@ pub enum Capability {
     Embed,
     /// Ordering of documents by a query.
     Rerank,
+    /// Conversations.
+    Chat,
 }
 
 impl Capability {
@@ -88,6 +90,7 @@ impl Capability {
             Self::Upscale => "upscale",
             Self::Embed => "embed",
             Self::Rerank => "rerank",
+            Self::Chat => "chat",
         }
     }
 }

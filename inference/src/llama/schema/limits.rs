@@ -1,0 +1,96 @@
+//! What a schema may ask for. Its regular expressions are worked on by functions that call themselves once for each
+//! repetition, so that a few bytes could ask for more than the stack holds.
+
+use serde_json::Value;
+
+/// Repetitions of a regular expression, nested ones multiplied.
+const MOST_REPETITIONS: u64 = 2_000;
+/// Bytes of a regular expression.
+const MOST_PATTERN: usize = 1_000;
+/// Characters of a string, where a bound is given.
+const MOST_LENGTH: f64 = 10_000.0;
+/// Items of an array or properties of an object, where a bound is given.
+const MOST_ITEMS: f64 = 500.0;
+/// Alternatives or properties named in one place.
+const MOST_NAMED: usize = 1_000;
+/// Digits of a number that others are multiples of, as a number: its remainders are states of an automaton.
+const MOST_DIVISOR: u64 = 1_000;
+/// The largest bound of a number that is followed; beyond it doubles are not whole any more.
+const MOST_NUMBER: f64 = 9_007_199_254_740_992.0;
+
+/// Refuses what is too much, by its keyword.
+pub(super) fn check(schema: &Value) -> Result<(), String> {
+    match schema {
+        Value::Object(object) => {
+            for (keyword, value) in object {
+                check_keyword(keyword, value)?;
+                check(value)?;
+            }
+            Ok(())
+        }
+        Value::Array(list) => {
+            list.iter().try_for_each(check)?;
+            count(list.len(), "a list")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_keyword(keyword: &str, value: &Value) -> Result<(), String> {
+    let most = |most: f64| match value.as_f64().filter(|number| number.abs() > most) {
+        Some(number) => Err(format!("`{keyword}` is {number}; at most {most} is supported")),
+        None => Ok(()),
+    };
+    match (keyword, value) {
+        ("pattern", Value::String(pattern)) => check_pattern(pattern),
+        ("patternProperties", Value::Object(patterns)) => {
+            patterns.keys().try_for_each(|pattern| check_pattern(pattern))?;
+            count(patterns.len(), keyword)
+        }
+        ("properties" | "$defs" | "definitions", Value::Object(named)) => count(named.len(), keyword),
+        ("minLength" | "maxLength", _) => most(MOST_LENGTH),
+        ("minItems" | "maxItems" | "minProperties" | "maxProperties", _) => most(MOST_ITEMS),
+        ("minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum", _) => most(MOST_NUMBER),
+        ("multipleOf", Value::Number(divisor)) => check_divisor(&divisor.to_string()),
+        _ => Ok(()),
+    }
+}
+
+fn count(count: usize, what: &str) -> Result<(), String> {
+    match count > MOST_NAMED {
+        true => Err(format!("{what} has {count} entries; at most {MOST_NAMED} are supported")),
+        false => Ok(()),
+    }
+}
+
+fn check_divisor(divisor: &str) -> Result<(), String> {
+    let digits: String = divisor.chars().filter(char::is_ascii_digit).collect();
+    let plain = divisor.chars().all(|c| c.is_ascii_digit() || c == '.');
+    match plain
+        && digits.trim_end_matches('0').parse::<u64>().is_ok_and(|n| n <= MOST_DIVISOR)
+        && divisor.len() < 16
+    {
+        true => Ok(()),
+        false => Err(format!(
+            "`multipleOf` is {divisor}; at most {MOST_DIVISOR} is supported, or a decimal fraction with as few digits"
+        )),
+    }
+}
+
+fn check_pattern(pattern: &str) -> Result<(), String> {
+    if pattern.len() > MOST_PATTERN {
+        let bytes = pattern.len();
+        return Err(format!("a `pattern` has {bytes} bytes; at most {MOST_PATTERN} are supported"));
+    }
+    let counts = pattern.split('{').skip(1).filter_map(|rest| {
+        let (counts, _) = rest.split_once('}')?;
+        counts.split(',').filter_map(|n| n.trim().parse::<u64>().ok()).max()
+    });
+    let product = counts.fold(1u64, |product, n| product.saturating_mul(n.max(1)));
+    match product > MOST_REPETITIONS {
+        true => Err(format!(
+            "a `pattern` repeats {product} times, nested repetitions multiplied; at most {MOST_REPETITIONS} are supported"
+        )),
+        false => Ok(()),
+    }
+}
