@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and nothing about what it does.
 
+pub mod bench;
 pub mod chat;
 pub mod embed;
 pub mod images;
@@ -65,7 +66,7 @@ pub enum Command {
     Chat(chat::Chat),
     /// Measure models on this machine
     #[command(subcommand)]
-    Bench(Bench),
+    Bench(bench::Bench),
     /// Serve the HTTP API
     Serve(Serve),
     /// The models: what there is, what is here, fetching, checking, removing
@@ -121,42 +122,6 @@ pub struct Short {
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub out: PathBuf,
     /// Tell progress and result as one JSON object a line on standard output
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// What can be measured.
-#[derive(Debug, Subcommand)]
-pub enum Bench {
-    /// Latency, throughput, load time and memory of image models, as a table, JSON and a plot
-    Images(BenchImages),
-}
-
-/// `bench images`
-#[derive(Debug, Args)]
-pub struct BenchImages {
-    /// Text-to-image models and upscalers, by catalogue id or path; none means those of the settings
-    #[arg(long = "model", value_name = "MODEL")]
-    pub models: Vec<String>,
-    /// Sizes: of the picture made, or of the picture given to an upscaler
-    #[arg(long, value_delimiter = ',', default_value = "512x512,1024x1024", value_name = "WxH")]
-    pub size: Vec<values::Size>,
-    /// Pictures of one request, for text-to-image
-    #[arg(long, value_delimiter = ',', default_value = "1", value_name = "N")]
-    pub count: Vec<u32>,
-    /// Denoise steps, for text-to-image
-    #[arg(long, default_value_t = 20)]
-    pub steps: u32,
-    /// Guidance scale, for text-to-image
-    #[arg(long, default_value_t = 5.0)]
-    pub guidance: f32,
-    /// Measured runs of each, after one that warms up
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub runs: u32,
-    /// Folder that receives images.md, images.json and images.svg
-    #[arg(long, value_name = "DIR", default_value = "bench")]
-    pub out: PathBuf,
-    /// Tell the result as one JSON object on standard output
     #[arg(long)]
     pub json: bool,
 }
@@ -238,11 +203,18 @@ pub enum Presets {
 /// `voices …`
 #[derive(Debug, Subcommand)]
 pub enum Voices {
-    /// List the voices
+    /// List the voices, those of the model and cloned ones
     List {
         /// As one JSON array
         #[arg(long)]
         json: bool,
+    },
+    /// Make a voice of a sample of somebody's speech, with that person's consent
+    Clone(speech::CloneVoice),
+    /// Forget a cloned voice
+    Rm {
+        /// Its name
+        name: String,
     },
 }
 

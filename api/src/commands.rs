@@ -4,18 +4,19 @@ mod bench;
 mod chat;
 mod doctor;
 mod embed;
-mod lists;
 mod make;
 mod models;
 mod output;
 mod pictures;
+mod presets;
 mod serve;
 mod slug;
 mod speech;
 mod summary;
 mod transcribe;
+mod voices;
 
-use crate::cli::{Bench, Cli, Command, Global, Make};
+use crate::cli::{Cli, Command, Global, Make};
 use crate::config::{Config, Flags};
 use crate::exit::{Failure, Outcome};
 use crate::library::Library;
@@ -96,12 +97,12 @@ async fn dispatch(command: Command, config: Config, reporter: &mut Reporter) -> 
         Command::Dialogue(args) => speech::dialogue(&mut context, &args).await,
         Command::Transcribe(args) => transcribe::run(&mut context, &args).await,
         Command::Chat(args) => chat::run(&mut context, &args).await,
-        Command::Bench(Bench::Images(args)) => bench::images(&mut context, &args).await,
+        Command::Bench(args) => bench::run(&mut context, &args).await,
         Command::Serve(_) => serve::serve(&mut context).await,
         Command::Models(command) => models::run(&mut context, command).await,
         Command::Doctor(args) => doctor::run(&context, args.json).await,
-        Command::Presets(command) => lists::presets(&context, command),
-        Command::Voices(command) => lists::voices(&context, command),
+        Command::Presets(command) => presets::list(&context, command),
+        Command::Voices(command) => voices::run(&mut context, command).await,
     };
     context.reporter.settle();
     outcome
@@ -124,8 +125,10 @@ fn flags(global: &Global, command: &Command) -> Flags {
 
 /// Whether Ctrl-C is for the command to answer. The others only read: the system may end them at once.
 fn clears_up(command: &Command) -> bool {
-    use crate::cli::Models;
-    !matches!(command, Command::Presets(_) | Command::Voices(_) | Command::Models(Models::List { .. }))
+    use crate::cli::{Models, Voices};
+    let only_reads = matches!(command, Command::Presets(_) | Command::Voices(Voices::List { .. }))
+        || matches!(command, Command::Models(Models::List { .. }));
+    !only_reads
 }
 
 /// Whether failures are also told as JSON on standard output.
@@ -138,7 +141,7 @@ fn asks_json(command: &Command) -> bool {
         Command::Make(Make::Thumbnail(args)) => args.json,
         Command::Upscale(args) => args.json,
         Command::Chat(args) => args.json,
-        Command::Bench(Bench::Images(args)) => args.json,
+        Command::Bench(args) => args.runs().json,
         Command::Models(Models::Pull { json, .. }) => *json,
         _ => false,
     }

@@ -180,10 +180,15 @@ pub(crate) fn device_config(config: &Config) -> DeviceConfig {
     }
 }
 
+/// Where cloned voices are kept, each with the consent that it was made with.
+pub(crate) fn cloned_voices(config: &Config) -> PathBuf {
+    config.data_dir.join("voices")
+}
+
 /// The engine of the device that is configured.
 pub(crate) fn engine(config: &Config, library: &Library) -> LocalEngine {
     let engine = LocalEngine::new(library.store.clone(), config.device.threads);
-    let engine = engine.with_context(config.chat.context);
+    let engine = engine.with_context(config.chat.context).with_voices(cloned_voices(config));
     if config.device.cuda { engine.with_cuda(config.device.memory) } else { engine }
 }
 

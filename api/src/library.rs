@@ -96,17 +96,10 @@ impl Library {
         self.closure(&ids)
     }
 
-    /// The same, and what a person's own checkpoint takes of the catalogue.
-    pub fn for_pictures(&self, entries: &[ModelId]) -> Vec<ModelId> {
-        let own = OWN_REQUIRES.map(ModelId::from);
-        let ids: Vec<ModelId> = entries.iter().chain(&own).chain([&self.runtime]).cloned().collect();
-        self.closure(&ids)
-    }
-
-    /// What transcribing needs: the model's own entry, and what a person's own takes of the catalogue.
-    pub fn for_transcripts(&self, entries: &[ModelId]) -> Vec<ModelId> {
-        let own = OWN_RECOGNISER_REQUIRES.map(ModelId::from);
-        let ids: Vec<ModelId> = entries.iter().chain(&own).chain([&self.runtime]).cloned().collect();
+    /// The same, and what a person's own files take of the catalogue.
+    pub fn for_own(&self, entries: &[ModelId]) -> Vec<ModelId> {
+        let own = OWN_REQUIRES.into_iter().chain(OWN_RECOGNISER_REQUIRES).map(ModelId::from);
+        let ids: Vec<ModelId> = entries.iter().cloned().chain(own).chain([self.runtime.clone()]).collect();
         self.closure(&ids)
     }
 

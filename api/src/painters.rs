@@ -51,7 +51,7 @@ impl Painters {
     pub fn entries(&self, library: &Library) -> Vec<ModelId> {
         let own: Vec<ModelId> =
             std::iter::once(&self.model).chain(&self.upscaler).filter_map(|m| m.entry().cloned()).collect();
-        library.for_pictures(&own)
+        library.for_own(&own)
     }
 
     /// What the jobs are given. Files that were never hashed are read whole.

@@ -36,26 +36,6 @@ impl Studio {
         cancel: &CancellationToken,
     ) -> Outcome<Self> {
         ready(library, models, teller, cancel).await?;
-        Self::start(config, library)
-    }
-
-    /// The same for a recogniser.
-    ///
-    /// # Errors
-    /// As [`Studio::open`].
-    pub async fn open_to_transcribe(
-        config: &Config,
-        library: &Library,
-        model: &Weights,
-        teller: &Teller,
-        cancel: &CancellationToken,
-    ) -> Outcome<Self> {
-        let entries: Vec<ModelId> = model.entry().cloned().into_iter().collect();
-        prepare(library, library.for_transcripts(&entries), teller, cancel).await?;
-        Self::start(config, library)
-    }
-
-    fn start(config: &Config, library: &Library) -> Outcome<Self> {
         let scheduler = start_device(config, library)?;
         Ok(Self { scheduler, library: library.clone(), hashes: config.data_dir.join("hashes.json") })
     }
@@ -97,17 +77,8 @@ pub async fn ready(
     let entries: Vec<ModelId> = models.iter().filter_map(|model| model.entry().cloned()).collect();
     let needed = match entries.len() == models.len() {
         true => library.for_entries(&entries),
-        false => library.for_pictures(&entries),
+        false => library.for_own(&entries),
     };
-    prepare(library, needed, teller, cancel).await
-}
-
-async fn prepare(
-    library: &Library,
-    needed: Vec<ModelId>,
-    teller: &Teller,
-    cancel: &CancellationToken,
-) -> Outcome {
     provide(library, &needed, teller, cancel).await?;
     let here = library.clone();
     let ready = blocking(move || {

@@ -16,7 +16,6 @@ use crate::xtts::Xtts;
 use own::OwnFile;
 use reelsmith_graph::{Element, Target};
 use reelsmith_inference_core::catalogue::{Capability, Catalogue, Kind, Memory, Model};
-use reelsmith_inference_core::cloning::CloneVoice;
 use reelsmith_inference_core::{
     Control, Engine, ErrorKind, Footprint, InferenceError, ModelId, Progress, Resident, Result, Verdict,
 };
@@ -78,23 +77,10 @@ impl LocalEngine {
         Self { voices: folder.into(), ..self }
     }
 
-    /// Loads a model that clones voices: the same as [`Engine::load`] gives for speaking, with all that it can do.
-    ///
-    /// # Errors
-    /// As [`Engine::load`]; `InvalidRequest` for a model that clones none.
-    pub fn load_cloner(&self, id: &ModelId, control: &dyn Control) -> Result<Box<dyn CloneVoice>> {
-        if self.model(self.store.catalogue(), id)?.family != XTTS {
-            let message = format!("`{id}` clones no voices; xtts-v2 does");
-            return Err(InferenceError::new(ErrorKind::InvalidRequest, message));
-        }
-        let parts = self.verify(std::slice::from_ref(id), control)?;
-        load_onnxruntime(parts.only_file(Kind::Runtime)?)?;
-        Ok(Box::new(self.xtts(id, &parts)?))
-    }
-
-    fn xtts(&self, id: &ModelId, parts: &Parts) -> Result<Xtts> {
-        let folder = &parts.entry(Kind::Model)?.dir;
-        Xtts::open(&id.0, folder, &self.voices, Target::CPU, self.threads)
+    /// Runs on the CPU, as other voices do. Its cloned voices belong to the model called `name`.
+    fn cloner(&self, name: &str, folder: &Path) -> Result<Resident> {
+        let model = Xtts::open(name, folder, &self.voices, Target::CPU, self.threads)?;
+        Ok(Resident::Speak(Box::new(model)))
     }
 
     /// The same with contexts of so many tokens for language models, up to those each was trained with.
@@ -207,6 +193,7 @@ impl LocalEngine {
             OwnFile::Upscaler => parts(OWN_REQUIRES).and_then(|_| self.upscaler(path)),
             OwnFile::Embedder => parts(OWN_REQUIRES).and_then(|_| self.embedder(path)),
             OwnFile::Reranker => parts(OWN_REQUIRES).and_then(|_| self.reranker(path)),
+            OwnFile::Cloner => parts(OWN_REQUIRES).and_then(|_| self.cloner(&path.to_string_lossy(), path)),
         }
     }
 }
@@ -246,7 +233,7 @@ impl Engine for LocalEngine {
             Some(Capability::Upscale) => self.upscaler(parts.main_file(Kind::Model)?),
             Some(Capability::Embed) => self.embedder(&parts.entry(Kind::Model)?.dir),
             Some(Capability::Rerank) => self.reranker(&parts.entry(Kind::Model)?.dir),
-            _ if entry.family == XTTS => Ok(Resident::Speak(Box::new(self.xtts(id, &parts)?))),
+            _ if entry.family == XTTS => self.cloner(&id.0, &parts.entry(Kind::Model)?.dir),
             _ => self.kokoro(&parts, memory(entry)),
         }
     }

@@ -8,6 +8,7 @@ pub mod engine;
 pub mod esrgan;
 #[cfg(test)]
 mod fetched;
+mod folder;
 pub mod kokoro;
 pub mod llama;
 pub mod network;

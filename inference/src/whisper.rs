@@ -22,6 +22,7 @@ mod speech;
 pub mod tokenizer;
 pub mod words;
 
+use crate::folder;
 use crate::network::Processor;
 use crate::vad::Vad;
 use checkpoint::Checkpoint;
@@ -29,7 +30,6 @@ use mel::{HOP, LogMel};
 use model::{Networks, Sound};
 pub use reelsmith_graph::Target;
 use reelsmith_graph::Weights;
-use reelsmith_graph::weights::open_regular;
 use reelsmith_inference_core::transcribe::{
     Task, Transcribe, TranscribeOptions, TranscribeRequest, Transcript,
 };
@@ -37,7 +37,6 @@ use reelsmith_inference_core::{Control, ErrorKind, Footprint, InferenceError, Re
 use rules::Rules;
 use run::Run;
 use speech::Speech;
-use std::io::Read;
 use std::path::Path;
 use tokenizer::Tokenizer;
 
@@ -48,20 +47,13 @@ pub const MOST_BATCH: u32 = 32;
 /// The most temperatures.
 const MOST_TEMPERATURES: usize = 16;
 
-/// Bytes of the longest `config.json` that is looked at.
-const MOST_CONFIG: u64 = 1 << 20;
-
 /// Whether the folder holds a model of Whisper: CTranslate2's `model.bin`, or a `config.json` of transformers' that
 /// says so.
 pub fn is_model(folder: &Path) -> bool {
     if folder.join("model.bin").is_file() {
         return folder.join("tokenizer.json").is_file();
     }
-    let mut config = Vec::new();
-    let read = open_regular(&folder.join("config.json"))
-        .and_then(|file| file.take(MOST_CONFIG).read_to_end(&mut config));
-    let config: Option<serde_json::Value> = read.ok().and_then(|_| serde_json::from_slice(&config).ok());
-    config.is_some_and(|config| config["model_type"] == "whisper")
+    folder::config(folder).is_some_and(|config| config["model_type"] == "whisper")
 }
 
 /// What the model of the folder takes, by its headers: loaded, and for one window followed by some texts.

@@ -23,4 +23,11 @@ pub mod text;
 pub mod vocoder;
 mod words;
 
-pub use speak::Xtts;
+pub use speak::{Xtts, footprint};
+
+use std::path::Path;
+
+/// Whether the folder holds XTTS, whose `config.json` says so (`TTS/tts/configs/xtts_config.py`).
+pub fn is_model(folder: &Path) -> bool {
+    crate::folder::config(folder).is_some_and(|config| config["model"] == "xtts")
+}

@@ -6,6 +6,7 @@ use crate::ticket::{Ticket, Told};
 use crate::work::{Reply, Task, Work};
 use crate::{CancelToken, DeviceConfig, ScheduleError, Served, Snapshot};
 use reelsmith_inference_core::chat::{ChatRequest, ChatResponse};
+use reelsmith_inference_core::cloning::{CloneRequest, VoiceProfile};
 use reelsmith_inference_core::embed::{EmbedRequest, Embedding, RerankRequest, Reranked};
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
@@ -87,6 +88,20 @@ impl Scheduler {
             _ => {}
         };
         self.ask(model, |reply| Work::SpeakTo(Task::new(request, reply)), listener, cancel).await
+    }
+
+    /// Makes a voice of a sample once it is its turn; otherwise as [`Scheduler::speak`].
+    ///
+    /// # Errors
+    /// Any [`ScheduleError`]; `Busy` at once if as many wait as may.
+    pub async fn clone_voice(
+        &self,
+        model: &ModelId,
+        request: CloneRequest,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+        cancel: CancelToken,
+    ) -> Result<VoiceProfile, ScheduleError> {
+        self.ask(model, |reply| Work::Clone(Task::new(request, reply)), only(progress), cancel).await
     }
 
     /// Continues a conversation once it is its turn. `text` is shown every piece of the answer, as [`Scheduler::speak_to`]

@@ -4,11 +4,12 @@ use crate::steering::Steering;
 use crate::{MemoryUse, ScheduleError, Served};
 use reelsmith_inference_core::catalogue::Capability;
 use reelsmith_inference_core::chat::{ChatRequest, ChatResponse, DEFAULT_MAX_TOKENS};
+use reelsmith_inference_core::cloning::{CloneRequest, VoiceProfile};
 use reelsmith_inference_core::embed::{EmbedRequest, Embedding, RerankRequest, Reranked};
 use reelsmith_inference_core::image::{Generated, Image, ImageRequest, UpscaleRequest};
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
 use reelsmith_inference_core::transcribe::{TranscribeRequest, Transcript};
-use reelsmith_inference_core::{Footprint, ModelId, Resident};
+use reelsmith_inference_core::{ErrorKind, Footprint, InferenceError, ModelId, Resident};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -21,6 +22,7 @@ pub(crate) enum Work {
     Speak(Task<SpeakRequest, Speech>),
     /// The same, with the sound handed out as it is made.
     SpeakTo(Task<SpeakRequest, Speech>),
+    Clone(Task<CloneRequest, VoiceProfile>),
     Transcribe(Task<TranscribeRequest, Transcript>),
     Generate(Task<ImageRequest, Generated>),
     Upscale(Task<UpscaleRequest, Image>),
@@ -42,6 +44,7 @@ pub(crate) struct Task<Q, A> {
 /// A request by itself, which can be priced while its entry is in the queue.
 pub(crate) enum Request {
     Speak(Arc<SpeakRequest>),
+    Clone(Arc<CloneRequest>),
     Transcribe(Arc<TranscribeRequest>),
     Generate(Arc<ImageRequest>),
     Upscale(Arc<UpscaleRequest>),
@@ -71,6 +74,7 @@ impl Work {
     pub(crate) fn request(&self) -> Request {
         match self {
             Self::Speak(task) | Self::SpeakTo(task) => Request::Speak(Arc::clone(&task.request)),
+            Self::Clone(task) => Request::Clone(Arc::clone(&task.request)),
             Self::Transcribe(task) => Request::Transcribe(Arc::clone(&task.request)),
             Self::Generate(task) => Request::Generate(Arc::clone(&task.request)),
             Self::Upscale(task) => Request::Upscale(Arc::clone(&task.request)),
@@ -94,6 +98,10 @@ impl Work {
             (Self::SpeakTo(task), Resident::Speak(voice)) => {
                 let take = &mut |samples: &[f32]| control.sound(samples);
                 task.answer = Some(voice.speak_to(&task.request, take, control)?);
+            }
+            (Self::Clone(task), Resident::Speak(voice)) => {
+                let cloner = voice.cloner().ok_or_else(|| clones_none(model))?;
+                task.answer = Some(cloner.clone_voice(&task.request, control)?);
             }
             (Self::Transcribe(task), Resident::Transcribe(recogniser)) => {
                 task.answer = Some(recogniser.transcribe(&task.request, control)?);
@@ -131,6 +139,7 @@ impl Work {
     fn settle(self, ended: Result<MemoryUse, ScheduleError>) {
         match self {
             Self::Speak(task) | Self::SpeakTo(task) => task.settle(ended),
+            Self::Clone(task) => task.settle(ended),
             Self::Transcribe(task) => task.settle(ended),
             Self::Generate(task) => task.settle(ended),
             Self::Upscale(task) => task.settle(ended),
@@ -146,6 +155,11 @@ impl Request {
     pub(crate) fn footprint(&self, model: &ModelId, resident: &Resident) -> Result<Footprint, ScheduleError> {
         match (self, resident) {
             (Self::Speak(request), Resident::Speak(voice)) => Ok(voice.footprint(request)),
+            // To hear a voice takes less than to speak with it.
+            (Self::Clone(_), Resident::Speak(voice)) => {
+                let nothing = SpeakRequest { text: String::new(), voice: String::new(), speed: 1.0 };
+                Ok(voice.footprint(&nothing))
+            }
             (Self::Transcribe(request), Resident::Transcribe(recogniser)) => {
                 Ok(recogniser.footprint(request))
             }
@@ -165,6 +179,9 @@ impl Request {
         match self {
             // Who asks for no speed or a negative one is told by the engine.
             Self::Speak(request) => request.text.len() as f64 / f64::from(request.speed).clamp(0.1, 10.0),
+            Self::Clone(request) => {
+                request.sample.samples.len() as f64 / f64::from(request.sample.sample_rate.max(1))
+            }
             // How long the sound is shows only as it is read.
             Self::Transcribe(_) => 1.0,
             Self::Generate(request) => {
@@ -184,7 +201,7 @@ impl Request {
 
     fn capability(&self) -> Capability {
         match self {
-            Self::Speak(_) => Capability::Speak,
+            Self::Speak(_) | Self::Clone(_) => Capability::Speak,
             Self::Transcribe(_) => Capability::Transcribe,
             Self::Generate(_) => Capability::TextToImage,
             Self::Upscale(_) => Capability::Upscale,
@@ -201,4 +218,9 @@ impl Request {
             able: resident.capability(),
         }
     }
+}
+
+fn clones_none(model: &ModelId) -> InferenceError {
+    let message = format!("{} makes no voices of samples; name a model that does, such as xtts-v2", model.0);
+    InferenceError::new(ErrorKind::InvalidRequest, message)
 }

@@ -1,4 +1,4 @@
-//! `speak` and `dialogue`
+//! `speak`, `dialogue` and `voices clone`
 
 use super::values::real;
 use clap::{Args, ValueEnum};
@@ -44,6 +44,9 @@ pub struct Speak {
     /// The text of this file in place of words
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     pub file: Option<PathBuf>,
+    /// A model that speaks: a catalogue id, or a folder with a converted XTTS-v2 [default: the setting voice_model]
+    #[arg(long)]
+    pub model: Option<String>,
     /// Voice (see `reelsmith voices list`), or a mixture: af_heart:0.6+am_adam:0.4
     #[arg(long, default_value = crate::house::DEFAULT_VOICE)]
     pub voice: String,
@@ -60,6 +63,9 @@ pub struct Speak {
 pub struct Dialogue {
     /// The script: lines such as `Ada: Hello.`, with [pause 0.5s] and [speed 1.2]; `-` is standard input
     pub script: PathBuf,
+    /// A model that speaks: a catalogue id, or a folder with a converted XTTS-v2 [default: the setting voice_model]
+    #[arg(long)]
+    pub model: Option<String>,
     /// A speaker's voice or mixture; may be given several times. A speaker named like a voice needs none
     #[arg(long = "voice", value_name = "SPEAKER=VOICE")]
     pub voices: Vec<String>,
@@ -72,4 +78,28 @@ pub struct Dialogue {
     /// The sound.
     #[command(flatten)]
     pub sound: Sound,
+}
+
+/// `voices clone`
+#[derive(Debug, Args)]
+pub struct CloneVoice {
+    /// Name of the voice: lower-case letters, digits, `-` and `_`
+    pub name: String,
+    /// 3 to 30 seconds of clear speech of one person; any sound or video file
+    pub sample: PathBuf,
+    /// The language that it speaks where nobody says otherwise
+    #[arg(long, value_name = "CODE", default_value = "en")]
+    pub language: String,
+    /// Who consents: the speaker, or who may speak for them
+    #[arg(long, value_name = "NAME")]
+    pub by: String,
+    /// The day on which they did, as 2026-11-21
+    #[arg(long, value_name = "DATE")]
+    pub on: String,
+    /// What they said or signed, in their words
+    #[arg(long, value_name = "TEXT")]
+    pub statement: String,
+    /// A model that clones: a catalogue id, or a folder with a converted XTTS-v2
+    #[arg(long, default_value = "xtts-v2")]
+    pub model: String,
 }

@@ -11,6 +11,7 @@ use crate::exit::{Failure, Outcome, blocking};
 use crate::house::{locate_ffmpeg, pipeline_failure};
 use crate::studio::Studio;
 use crate::weights::Weights;
+use reelsmith_inference_core::catalogue::Capability;
 use reelsmith_inference_core::speech::{SpeakRequest, Speech};
 use reelsmith_inference_core::{ModelId, Progress};
 use reelsmith_pipelines::dialogue::{Turn, parse, speakers};
@@ -34,7 +35,9 @@ pub(super) async fn speak(context: &mut Context, args: &SpeakArgs) -> Outcome {
     };
     let turn = Turn { speaker: String::new(), text, speed: None, pause: 0.0, line: 1 };
     let voices = BTreeMap::from([(String::new(), args.voice.clone())]);
-    say(context, vec![turn], voices, args.speed, &args.sound).await.map(drop)
+    say(context, vec![turn], Cast { model: args.model.as_deref(), voices, speed: args.speed }, &args.sound)
+        .await
+        .map(drop)
 }
 
 /// Runs `dialogue`.
@@ -45,7 +48,9 @@ pub(super) async fn dialogue(context: &mut Context, args: &Dialogue) -> Outcome 
     let is_standard = args.sound.out == Path::new(STANDARD);
     let beside = (!is_standard).then(|| args.sound.out.with_extension("json"));
     let timing = args.timing.clone().or(beside);
-    let said = say(context, turns, voices, args.speed, &args.sound).await?;
+    let said =
+        say(context, turns, Cast { model: args.model.as_deref(), voices, speed: args.speed }, &args.sound)
+            .await?;
     match timing {
         Some(path) => {
             blocking(move || {
@@ -107,28 +112,24 @@ async fn read(path: std::path::PathBuf) -> Outcome<String> {
 }
 
 /// Says the turns and writes their sound; tells when each was said.
-async fn say(
-    context: &mut Context,
-    turns: Vec<Turn>,
-    voices: BTreeMap<String, String>,
-    speed: f32,
-    args: &SoundArgs,
-) -> Outcome<Value> {
+async fn say(context: &mut Context, turns: Vec<Turn>, cast: Cast<'_>, args: &SoundArgs) -> Outcome<Value> {
     let library = context.library()?;
     let form = Form::of(args)?;
     let ffmpeg = match form.needs_ffmpeg() {
         true => Some(locate_ffmpeg(&context.config).await?),
         false => None,
     };
-    let model = library.voice_model.clone();
+    let weights = match cast.model {
+        Some(name) => Weights::find(&library, name, Some(Capability::Speak), "--model")?,
+        None => Weights::Entry(library.voice_model.clone()),
+    };
     let cancel = context.cancel.clone();
-    let weights = Weights::Entry(model.clone());
     let teller = context.reporter.teller();
     let studio = Studio::open(&context.config, &library, &[&weights], teller, &cancel).await?;
     let mut stages = Stages::new(&mut context.reporter, &cancel, &["model", "voice"]);
     stages.names("model", &[("sentences", "voice"), ("lines", "voice")]);
     let writer = Writer::start(form, args.clone(), ffmpeg);
-    let said = Saying { studio: &studio, model, voices, speed }.run(&turns, &writer, &mut stages).await;
+    let said = Saying { studio: &studio, model: weights.id(), cast }.run(&turns, &writer, &mut stages).await;
     let ended = match &said {
         Ok(_) => writer.finish().await,
         Err(_) => writer.give_up().await,
@@ -139,12 +140,21 @@ async fn say(
     said
 }
 
+/// Who says a script.
+struct Cast<'a> {
+    /// The model, where it is not that of the settings.
+    model: Option<&'a str>,
+    /// The voice of each speaker.
+    voices: BTreeMap<String, String>,
+    /// Of turns that name none.
+    speed: f32,
+}
+
 /// What a script is said with.
 struct Saying<'a> {
     studio: &'a Studio,
     model: ModelId,
-    voices: BTreeMap<String, String>,
-    speed: f32,
+    cast: Cast<'a>,
 }
 
 impl Saying<'_> {
@@ -166,7 +176,7 @@ impl Saying<'_> {
             };
             let start = seconds(samples);
             samples += speech.samples.len();
-            lines.push(timing(turn, &self.voices[&turn.speaker], start, seconds(samples), &speech));
+            lines.push(timing(turn, &self.cast.voices[&turn.speaker], start, seconds(samples), &speech));
         }
         Ok(json!({ "version": 1, "sample_rate": writer.rate(), "seconds": seconds(samples), "lines": lines }))
     }
@@ -181,8 +191,8 @@ impl Saying<'_> {
     ) -> Outcome<Speech> {
         let request = SpeakRequest {
             text: turn.text.clone(),
-            voice: self.voices[&turn.speaker].clone(),
-            speed: turn.speed.unwrap_or(self.speed),
+            voice: self.cast.voices[&turn.speaker].clone(),
+            speed: turn.speed.unwrap_or(self.cast.speed),
         };
         let take = writer.taker();
         let over = writer.over();

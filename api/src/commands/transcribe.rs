@@ -35,8 +35,7 @@ pub(super) async fn run(context: &mut Context, args: &Args) -> Outcome {
     let source = unless(&context.cancel, examined).await?;
     let request = TranscribeRequest { sound: Sound::stream(source), options: options(args) };
     let teller = context.reporter.teller();
-    let studio =
-        Studio::open_to_transcribe(&context.config, &library, &model, teller, &context.cancel).await?;
+    let studio = Studio::open(&context.config, &library, &[&model], teller, &context.cancel).await?;
     let mut stages = Stages::new(&mut context.reporter, &context.cancel, &["model", "transcribe"]);
     stages.names("model", &[("seconds", "transcribe")]);
     let id = model.id();

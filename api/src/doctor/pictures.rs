@@ -52,7 +52,7 @@ fn of_setting(config: &Config, library: &Library, (setting, name, wanted): Setti
 fn here(config: &Config, library: &Library, weights: &Weights) -> Vec<Check> {
     let known = library.for_short();
     let entries: Vec<_> = weights.entry().cloned().into_iter().collect();
-    let needed = library.for_pictures(&entries).into_iter().filter(|id| !known.contains(id));
+    let needed = library.for_own(&entries).into_iter().filter(|id| !known.contains(id));
     needed.map(|id| entry(library, &id, config.hub.offline).optional()).collect()
 }
 

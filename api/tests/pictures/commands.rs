@@ -1,7 +1,7 @@
 //! Each command: what it writes, and what it refuses before anything is loaded.
 
 use crate::desk::Desk;
-use crate::small::{Kept, write_weights};
+use crate::desk::small::{Kept, write_weights};
 use std::path::{Path, PathBuf};
 
 fn size(path: &Path) -> (u32, u32) {

@@ -1,7 +1,7 @@
 //! What the flags of a drawing do to the picture, and what its file says to programs of others.
 
+use crate::desk::small::Kept;
 use crate::desk::{Desk, cache};
-use crate::small::Kept;
 use image::RgbImage;
 use reelsmith_media::edges;
 use reelsmith_media::picture::{Bitmap, load};

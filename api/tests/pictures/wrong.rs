@@ -1,7 +1,7 @@
 //! Input that cannot be right: an exit code, what to do, and no file under a final name.
 
 use crate::desk::Desk;
-use crate::small::{Kept, write_weights};
+use crate::desk::small::{Kept, write_weights};
 
 /// What lies in the folder for pictures; none where it was never made.
 fn written(desk: &Desk) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Text to speech.
 
+use crate::cloning::CloneVoice;
 use crate::{Control, Footprint, Result};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -82,5 +83,10 @@ pub trait Speak: Send {
         let speech = self.speak(request, control)?;
         take(&speech.samples);
         Ok(speech)
+    }
+
+    /// Itself as a model that makes voices of samples, where it is one.
+    fn cloner(&mut self) -> Option<&mut dyn CloneVoice> {
+        None
     }
 }

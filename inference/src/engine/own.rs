@@ -2,7 +2,7 @@
 
 use crate::diffusion::checkpoint::Checkpoint;
 use crate::embed::Head;
-use crate::{embed, esrgan, llama, whisper};
+use crate::{embed, esrgan, llama, whisper, xtts};
 use reelsmith_graph::{Target, Weights};
 use reelsmith_inference_core::{ErrorKind, Footprint, InferenceError, Result};
 use std::path::Path;
@@ -23,6 +23,8 @@ pub(super) enum OwnFile {
     Reranker,
     /// Whisper.
     Recogniser,
+    /// XTTS-v2, converted.
+    Cloner,
     /// GGUF.
     LanguageModel,
 }
@@ -33,6 +35,7 @@ impl OwnFile {
         if path.is_dir() {
             return Ok(match embed::recognise(path)? {
                 _ if whisper::is_model(path) => Self::Recogniser,
+                _ if xtts::is_model(path) => Self::Cloner,
                 None => Self::Sdxl,
                 Some(Head::States) => Self::Embedder,
                 Some(Head::Classifier) => Self::Reranker,
@@ -66,6 +69,7 @@ pub(super) fn footprint(path: &Path, target: Target, context: u32) -> Result<Foo
         // On the CPU, as the engine reads them.
         OwnFile::Embedder | OwnFile::Reranker => embed::footprint(path, Target::CPU),
         OwnFile::Recogniser => whisper::footprint(path),
+        OwnFile::Cloner => xtts::footprint(path),
         OwnFile::LanguageModel => llama::footprint(path, context),
         OwnFile::Sdxl => {
             let checkpoint = Checkpoint::open(path, None)?;

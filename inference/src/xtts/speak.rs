@@ -45,6 +45,31 @@ pub struct Xtts {
     processor: Processor,
 }
 
+/// What the model in `folder` takes, by its headers.
+///
+/// # Errors
+/// As [`Xtts::open`].
+pub fn footprint(folder: &Path) -> Result<Footprint> {
+    let [config, _, weights] = FILES.map(|file| folder.join(file));
+    Ok(needs(&read(&config)?, &checkpoint::open(&weights)?))
+}
+
+fn needs(config: &XttsConfig, weights: &Weights) -> Footprint {
+    let places = (config.text_places() + config.audio_places()) as u64;
+    // Keys and values of every layer, as a step takes them and as it gives them.
+    let cache = 4 * 4 * (config.layers * config.width) as u64 * places;
+    let weights = weights.iter().map(|(_, tensor)| tensor.count() * 4).sum();
+    Footprint { weights, peak_activation: cache + PEAK }
+}
+
+fn read(config: &Path) -> Result<XttsConfig> {
+    let json = std::fs::read_to_string(config).map_err(|error| {
+        let message = format!("{} cannot be read; fetch the model again", config.display());
+        InferenceError::new(ErrorKind::ModelMissing, message).with_source(error)
+    })?;
+    XttsConfig::parse(&json, &config.display().to_string())
+}
+
 impl Xtts {
     /// Opens the model in `folder` (`config.json`, `vocab.json`, and the converted `model.safetensors`), called `name`
     /// in the profiles of its voices, which lie in `voices`.
@@ -61,11 +86,7 @@ impl Xtts {
     ) -> Result<Self> {
         let processor = processor.into();
         let [config, vocabulary, weights] = FILES.map(|file| folder.join(file));
-        let json = std::fs::read_to_string(&config).map_err(|error| {
-            let message = format!("{} cannot be read; fetch the model again", config.display());
-            InferenceError::new(ErrorKind::ModelMissing, message).with_source(error)
-        })?;
-        let config = XttsConfig::parse(&json, &config.display().to_string())?;
+        let config = read(&config)?;
         let tokenizer = Tokenizer::open(&vocabulary, config.text_tokens)?;
         let weights = checkpoint::open(&weights)?;
         Ok(Self {
@@ -184,12 +205,7 @@ impl CloneVoice for Xtts {
     }
 
     fn footprint(&self, _: &ClonedSpeechRequest) -> Footprint {
-        let config = &self.config;
-        let places = (config.text_places() + config.audio_places()) as u64;
-        // Keys and values of every layer, as a step takes them and as it gives them.
-        let cache = 4 * 4 * (config.layers * config.width) as u64 * places;
-        let weights = self.weights.iter().map(|(_, tensor)| tensor.count() * 4).sum();
-        Footprint { weights, peak_activation: cache + PEAK }
+        needs(&self.config, &self.weights)
     }
 
     fn speak_as(
@@ -236,6 +252,19 @@ impl Speak for Xtts {
     /// The voice may be followed by `@` and a language that it is to speak: `anna@fr`.
     fn speak(&mut self, request: &SpeakRequest, control: &dyn Control) -> Result<Speech> {
         self.speak_as(&cloned(request), None, control)
+    }
+
+    fn speak_to(
+        &mut self,
+        request: &SpeakRequest,
+        take: &mut dyn FnMut(&[f32]),
+        control: &dyn Control,
+    ) -> Result<Speech> {
+        self.speak_as(&cloned(request), Some(take), control)
+    }
+
+    fn cloner(&mut self) -> Option<&mut dyn CloneVoice> {
+        Some(self)
     }
 }
 

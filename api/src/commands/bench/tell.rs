@@ -1,6 +1,6 @@
 //! Measurements as a table and as a plot.
 
-use super::case::Measured;
+use super::measure::Measured;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -18,23 +18,22 @@ pub(super) struct Head {
 pub(super) fn table(head: &Head, rows: &[Measured]) -> String {
     let mut text = format!(
         "Reelsmith {}, {}, {} ({} threads), medians of {} runs after one that warms up.\n\n\
-         | model | task | size | count | steps | s | pictures a minute | load s | reckoned GB | peak GB |\n\
-         |---|---|---|---|---|---|---|---|---|---|\n",
+         | model | task | asked | s | first s | throughput | load s | reckoned GB | peak GB |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
         head.reelsmith, head.onnxruntime, head.device, head.threads, head.runs
     );
     for row in rows {
         let gigabytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1e9);
-        let steps = row.steps.map_or("".to_owned(), |steps| steps.to_string());
         let _ = writeln!(
             text,
-            "| {} | {} | {}x{} | {} | {steps} | {:.2} | {:.2} | {:.2} | {} | {} |",
+            "| {} | {} | {} | {:.3} | {} | {:.2} {} | {:.2} | {} | {} |",
             row.model,
             row.task,
-            row.width,
-            row.height,
-            row.count,
+            row.case,
             row.median(),
+            row.first().map_or(String::new(), |first| format!("{first:.3}")),
             row.throughput(),
+            row.unit,
             row.load_seconds,
             gigabytes(row.footprint_bytes),
             row.peak_bytes.map_or("not measured".to_owned(), gigabytes),
@@ -61,8 +60,7 @@ pub(super) fn plot(rows: &[Measured]) -> String {
     );
     for (n, row) in rows.iter().enumerate() {
         let top = ROW * (n as f64 + 1.3);
-        let steps = row.steps.map_or(String::new(), |steps| format!(", {steps} steps"));
-        let label = format!("{}  {}x{} x{}{steps}", row.model, row.width, row.height, row.count);
+        let label = format!("{}  {}", row.model, row.case);
         let slowest = row.seconds.iter().fold(0.0f64, |most, seconds| most.max(*seconds));
         let end = LABELS + slowest * scale;
         let _ = writeln!(svg, "<text x=\"16\" y=\"{:.1}\">{}</text>", top + 17.0, escaped(&label));
@@ -101,13 +99,14 @@ mod tests {
     fn row() -> Measured {
         Measured {
             model: "a<b".into(),
-            task: "upscale",
-            width: 128,
-            height: 96,
-            count: 2,
-            steps: None,
+            task: "upscale".into(),
+            case: "128x96".into(),
+            amount: 2.0,
+            unit: "pictures a minute",
+            unit_seconds: 60.0,
             load_seconds: 0.5,
             seconds: vec![3.0, 1.0, 2.0],
+            first_seconds: vec![0.25, 0.5],
             footprint_bytes: 1_500_000_000,
             peak_bytes: None,
         }
@@ -118,7 +117,7 @@ mod tests {
         let head = Head { reelsmith: "0", onnxruntime: "o".into(), device: "cpu", threads: 2, runs: 3 };
         let text = table(&head, &[row()]);
         assert!(
-            text.contains("| a<b | upscale | 128x96 | 2 |  | 2.00 | 60.00 | 0.50 | 1.50 | not measured |"),
+            text.contains("| a<b | upscale | 128x96 | 2.000 | 0.375 | 60.00 pictures a minute | 0.50 | 1.50 | not measured |"),
             "{text}"
         );
     }

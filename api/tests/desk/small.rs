@@ -30,9 +30,14 @@ pub(crate) fn write_weights(path: &Path, tensors: impl Iterator<Item = Tensor>) 
 pub(crate) struct Kept(Value);
 
 impl Kept {
+    /// SDXL.
     pub(crate) fn model() -> Self {
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden/sdxl-0/case.json");
-        let case = fs::read_to_string(golden).expect("the golden case");
+        Self::of("sdxl-0")
+    }
+
+    fn of(case: &str) -> Self {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden");
+        let case = fs::read_to_string(golden.join(case).join("case.json")).expect("the golden case");
         Self(serde_json::from_str(&case).expect("JSON"))
     }
 
@@ -69,6 +74,38 @@ impl Kept {
         let path = folder.join("diffusion_pytorch_model.safetensors");
         write_weights(&path, filled(&self.0[part]["weights"], prefix, seed));
     }
+}
+
+/// A folder with a small XTTS-v2 that reads letters of English.
+pub(crate) fn xtts(folder: &Path) {
+    // Places for as much text as the real model reads: a part is cut by its letters.
+    const TEXT: usize = 402;
+    let Kept(case) = Kept::of("xtts-0");
+    let mut config = case["config"].clone();
+    config["model"] = "xtts".into();
+    config["model_args"]["gpt_max_text_tokens"] = TEXT.into();
+    let mut shapes = case["weights"].clone();
+    shapes["gpt.text_pos_embedding.emb.weight"][0] = (TEXT + 2).into();
+    let tensors = filled(&shapes, "", 0).map(|(name, shape, mut numbers)| {
+        // What is divided by, or whose root is taken, is about one.
+        if name.ends_with("running_var") || name.ends_with("mel_stats") {
+            numbers.iter_mut().for_each(|number| *number += 1.0);
+        }
+        (name, shape, numbers)
+    });
+    fs::create_dir_all(folder).expect("a folder");
+    write_weights(&folder.join("model.safetensors"), tensors);
+    fs::write(folder.join("config.json"), config.to_string()).expect("written");
+    let marks = ["[STOP]", "[UNK]", "[SPACE]", "[en]", "[fr]", "[START]"].map(str::to_owned);
+    let tokens = marks.iter().cloned().chain(('a'..='z').map(String::from));
+    let tokens: Map<String, Value> = tokens.enumerate().map(|(id, token)| (token, json!(id))).collect();
+    let added: Vec<Value> =
+        marks.iter().enumerate().map(|(id, mark)| json!({ "id": id, "content": mark })).collect();
+    let vocabulary = json!({
+        "added_tokens": added, "normalizer": null, "pre_tokenizer": { "type": "Whitespace" },
+        "model": { "vocab": tokens, "merges": [] },
+    });
+    fs::write(folder.join("vocab.json"), vocabulary.to_string()).expect("written");
 }
 
 /// Tensors of these names and shapes, whose numbers go by the names with `prefix` before them.

@@ -1,5 +1,7 @@
 //! The built binary, run in a folder of its own with the models of this machine.
 
+pub(crate) mod small;
+
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
