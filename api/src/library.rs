@@ -13,9 +13,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Entries that the tests need beside what a Short needs: the recogniser that reads speech back and its voice
-/// detector, the vocabulary of prompts, the upscalers, the reader of texts, and the small language model.
-const TEST_FAMILIES: [&str; 6] =
-    ["whisper-base", "silero-vad", "clip-vocabulary", "realesrgan", "all-minilm-l6-v2", "smollm2"];
+/// detector, the vocabulary of prompts, the upscalers, the reader of texts, the small language model, and the small voice.
+const TEST_FAMILIES: [&str; 7] =
+    ["whisper-base", "silero-vad", "clip-vocabulary", "realesrgan", "all-minilm-l6-v2", "smollm2", "hibari"];
 
 /// The catalogue, the store, and the chosen voice model.
 #[derive(Debug, Clone)]
@@ -173,10 +173,11 @@ impl Library {
     /// The voices of the chosen model, by name, whether their files are here or not.
     pub fn voices(&self) -> Vec<Voice> {
         let entries = self.catalogue().closure(std::slice::from_ref(&self.voice_model)).unwrap_or_default();
-        let files =
-            entries.into_iter().filter(|model| model.kind == Kind::Voices).flat_map(|model| &model.files);
+        // A student's only voice is its graph.
+        let is_voice = |model: &&Model| model.kind == Kind::Voices || model.family == "hibari";
+        let files = entries.into_iter().filter(is_voice).flat_map(|model| &model.files);
         let mut voices: Vec<Voice> = files
-            .filter_map(|file| file.path.as_str().strip_suffix(".bin"))
+            .filter_map(|file| file.path.as_str().rsplit_once('.').map(|(name, _)| name))
             .map(|name| Voice {
                 name: name.to_owned(),
                 language: reelsmith_inference::kokoro::language(name).to_owned(),

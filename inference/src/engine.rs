@@ -22,6 +22,7 @@ use reelsmith_inference_core::{
 use std::path::{Path, PathBuf};
 
 /// The families that [`Kokoro`], [`Sdxl`], [`Esrgan`], [`Whisper`] and [`Xtts`] perform.
+const HIBARI: &str = "hibari";
 const KOKORO: &str = "kokoro-82m";
 const SDXL: [&str; 2] = ["sdxl", SDXL_TURBO];
 const SDXL_TURBO: &str = "sdxl-turbo";
@@ -121,11 +122,14 @@ impl LocalEngine {
         Ok(Parts { entries })
     }
 
-    fn kokoro(&self, parts: &Parts, memory: Memory) -> Result<Resident> {
-        let voices = &parts.entry(Kind::Voices)?.dir;
+    fn kokoro(&self, parts: &Parts, memory: Memory, is_student: bool) -> Result<Resident> {
         let lexicon = parts.entry(Kind::Lexicon)?;
         let oov = lexicon.path(OOV).ok_or_else(|| incomplete(&format!("`{}` has no `{OOV}`", lexicon.id)))?;
-        let kokoro = Kokoro::open(parts.only_file(Kind::Model)?, voices, oov, self.threads)?;
+        let model = parts.only_file(Kind::Model)?;
+        let kokoro = match is_student {
+            true => Kokoro::open_student(model, oov, self.threads)?,
+            false => Kokoro::open(model, &parts.entry(Kind::Voices)?.dir, oov, self.threads)?,
+        };
         Ok(Resident::Speak(Box::new(kokoro.with_memory(memory))))
     }
 
@@ -234,7 +238,7 @@ impl Engine for LocalEngine {
             Some(Capability::Embed) => self.embedder(&parts.entry(Kind::Model)?.dir),
             Some(Capability::Rerank) => self.reranker(&parts.entry(Kind::Model)?.dir),
             _ if entry.family == XTTS => self.cloner(&id.0, &parts.entry(Kind::Model)?.dir),
-            _ => self.kokoro(&parts, memory(entry)),
+            _ => self.kokoro(&parts, memory(entry), entry.family == HIBARI),
         }
     }
 }
@@ -244,7 +248,7 @@ fn is_known(model: &Model) -> bool {
     let family = model.family.as_str();
     let tells = matches!(model.capability, Some(Capability::Embed | Capability::Rerank | Capability::Chat));
     tells
-        || [KOKORO, XTTS].contains(&family)
+        || [KOKORO, HIBARI, XTTS].contains(&family)
         || SDXL.contains(&family)
         || [ESRGAN, WHISPER].iter().any(|known| family.starts_with(known))
 }

@@ -1,4 +1,4 @@
-//! Kokoro-82M: text to speech at 24 kHz with the time of every word.
+//! Kokoro-82M, and small students of its voices: text to speech at 24 kHz with the time of every word.
 //!
 //! Text becomes phonemes ([`crate::phonemes`]), sentence by sentence; the model speaks each and tells
 //! how long every phoneme lasts ([`graph`]); the pieces are trimmed and joined ([`join`]), and the
@@ -14,6 +14,7 @@ mod memory;
 mod mixture;
 mod runs;
 mod session;
+mod student;
 mod timing;
 mod voices;
 
@@ -22,8 +23,9 @@ use reelsmith_inference_core::catalogue::Memory;
 use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, SpokenWord, Voice};
 use reelsmith_inference_core::{Control, ErrorKind, Footprint, InferenceError, Progress, Result, Verdict};
 use runs::Group;
-use session::{Acoustic, Spoken};
+use session::Spoken;
 use std::path::Path;
+use student::Student;
 use voices::Voices;
 
 pub use voices::language;
@@ -45,12 +47,44 @@ pub const MOST_MINUTES: f64 = 75.0;
 /// Digits of one written word: a number of more is no number that anybody could follow.
 pub const MOST_DIGITS: usize = 40;
 
-/// A loaded Kokoro-82M.
+/// A loaded Kokoro-82M, or a student of it.
 pub struct Kokoro {
     acoustic: Acoustic,
-    voices: Voices,
     phonemizer: Phonemizer,
     memory: Memory,
+}
+
+/// What makes sound of symbols.
+enum Acoustic {
+    Kokoro { network: session::Acoustic, voices: Voices },
+    Student(Student),
+}
+
+impl Acoustic {
+    fn voices(&self) -> Vec<Voice> {
+        match self {
+            Self::Kokoro { voices, .. } => voices.list(),
+            Self::Student(student) => vec![student.voice()],
+        }
+    }
+
+    /// Refuses a voice that there is not.
+    fn check(&self, voice: &str) -> Result<()> {
+        match self {
+            Self::Kokoro { voices, .. } => voices.check(voice),
+            Self::Student(student) => student.check(voice),
+        }
+    }
+
+    /// Speaks `symbols` (0 at both ends); after the last run of a request memory is given back.
+    fn run(&mut self, symbols: &[i64], voice: &str, speed: f32, is_last: bool) -> Result<Spoken> {
+        match self {
+            Self::Kokoro { network, voices } => {
+                network.run(symbols, voices.style(voice, symbols.len() - 2)?, speed, is_last)
+            }
+            Self::Student(student) => student.run(symbols, speed, is_last),
+        }
+    }
 }
 
 impl Kokoro {
@@ -61,12 +95,18 @@ impl Kokoro {
     /// # Errors
     /// `ModelMissing`, `ModelCorrupt` or `RuntimeMissing`.
     pub fn open(model: &Path, voices: &Path, oov: &Path, threads: usize) -> Result<Self> {
-        Ok(Self {
-            voices: Voices::open(voices)?,
-            phonemizer: Phonemizer::open(oov)?,
-            acoustic: Acoustic::open(model, threads.max(1))?,
-            memory: memory::LARGEST,
-        })
+        let network = session::Acoustic::open(model, threads.max(1))?;
+        let acoustic = Acoustic::Kokoro { network, voices: Voices::open(voices)? };
+        Ok(Self { acoustic, phonemizer: Phonemizer::open(oov)?, memory: memory::LARGEST })
+    }
+
+    /// The same with the graph of a student (hibari), which is named after the one voice that it has: `af_heart.onnx`.
+    ///
+    /// # Errors
+    /// As [`Kokoro::open`].
+    pub fn open_student(model: &Path, oov: &Path, threads: usize) -> Result<Self> {
+        let acoustic = Acoustic::Student(Student::open(model, threads.max(1))?);
+        Ok(Self { acoustic, phonemizer: Phonemizer::open(oov)?, memory: memory::LARGEST })
     }
 
     /// Takes the figures of [`Speak::footprint`] from `memory`, which was measured for this very graph, in
@@ -81,14 +121,14 @@ impl Kokoro {
     /// # Errors
     /// `UnknownModel` for a voice that it does not have, or `Engine`.
     pub fn phonemes(&mut self, text: &str, voice: &str) -> Result<String> {
-        self.voices.check(voice)?;
+        self.acoustic.check(voice)?;
         self.phonemizer.transcribe(text, accent(voice))
     }
 }
 
 impl Speak for Kokoro {
     fn voices(&self) -> Vec<Voice> {
-        self.voices.list()
+        self.acoustic.voices()
     }
 
     fn footprint(&self, request: &SpeakRequest) -> Footprint {
@@ -96,7 +136,7 @@ impl Speak for Kokoro {
     }
 
     fn speak(&mut self, request: &SpeakRequest, control: &dyn Control) -> Result<Speech> {
-        self.voices.check(&request.voice)?;
+        self.acoustic.check(&request.voice)?;
         check(request)?;
         let document = Document::new(&request.text);
         let sentences = self.read(&document, request, control)?;
@@ -121,7 +161,7 @@ impl Speak for Kokoro {
         take: &mut dyn FnMut(&[f32]),
         control: &dyn Control,
     ) -> Result<Speech> {
-        self.voices.check(&request.voice)?;
+        self.acoustic.check(&request.voice)?;
         check(request)?;
         let (document, rate) = (Document::new(&request.text), rate(request));
         let total = document.sentences();
@@ -215,9 +255,8 @@ impl Kokoro {
             let mut numbers = vec![0i64];
             numbers.extend(run.iter().map(|symbol| i64::from(symbol.number)));
             numbers.push(0);
-            let style = self.voices.style(&request.voice, run.len())?;
             let is_last = is_last && end == group.symbols.len();
-            let spoken = self.acoustic.run(&numbers, style, request.speed, is_last)?;
+            let spoken = self.acoustic.run(&numbers, &request.voice, request.speed, is_last)?;
             let pause = match (at, group.opens_paragraph) {
                 (0, true) => PARAGRAPH_PAUSE,
                 (0, false) => SENTENCE_PAUSE,

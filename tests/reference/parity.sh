@@ -24,7 +24,7 @@ cases=$(mktemp --directory)
 trap 'rm -rf "$cases"' EXIT
 echo "parity: SEED=$seed"
 vocabulary=$cache/models/clip-vocabulary/bpe_simple_vocab_16e6.txt.gz
-for script in noise samplers networks tokens checkpoints pipelines rrdb upscale canny embed recogniser listening xtts xtts_text llama; do
+for script in noise samplers networks tokens checkpoints pipelines rrdb upscale canny student embed recogniser listening xtts xtts_text llama; do
     arguments=(--seed "$seed" --out "$cases")
     case $script in
         tokens | pipelines) arguments+=(--merges "$vocabulary") ;;
@@ -40,7 +40,7 @@ done
 
 export REELSMITH_PARITY=$cases
 failed=0
-cargo test --package reelsmith-inference --lib -- tokenizer wordpiece xtts llama_cpp || failed=1
+cargo test --package reelsmith-inference --lib -- tokenizer wordpiece xtts llama_cpp student || failed=1
 cargo test --package reelsmith-inference --test diffusion --test esrgan --test embed --test whisper --test xtts || failed=1
 cargo test --package reelsmith-media --test edges || failed=1
 [ "$failed" = 0 ] && echo "parity: all agree (SEED=$seed)" || echo "parity: something differs (SEED=$seed)" >&2

@@ -14,9 +14,10 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
 
-/// The value that holds how long each symbol lasts, in frames of [`FRAME_SAMPLES`]; it has the same name
-/// in the fp32, fp16 and q8 graphs.
-const CLIPPED: &str = "/encoder/Clip_output_0";
+/// The value that holds how long each symbol lasts, in frames of [`FRAME_SAMPLES`]: in the fp32, fp16 and q8 graphs of
+/// Kokoro-82M, and in those of its students.
+pub(super) const KOKORO: &str = "/encoder/Clip_output_0";
+pub(super) const STUDENT: &str = "/Clip_output_0";
 
 /// The output that the edit adds: int64, one number a symbol.
 pub(super) const DURATIONS: &str = "durations";
@@ -44,12 +45,12 @@ const FLOAT: u64 = 1;
 const INT64: u64 = 7;
 const ATTRIBUTE_INT: u64 = 2;
 
-/// The edited graph of the file at `path`, serialised. Its external data lies in the file of that name,
-/// in whatever directory the session is told.
+/// The edited graph of the file at `path`, serialised, with the value `clipped` as its durations. Its external data
+/// lies in the file of that name, in whatever directory the session is told.
 ///
 /// # Errors
 /// `InvalidData` if the file is no protobuf message, and whatever the file answers.
-pub(super) fn edited(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn edited(path: &Path, clipped: &str) -> io::Result<Vec<u8>> {
     let location = path.file_name().and_then(|name| name.to_str());
     let location = location.ok_or_else(|| io::Error::other("the file's name is not UTF-8"))?;
     let mut file = BufReader::new(File::open(path)?);
@@ -58,7 +59,7 @@ pub(super) fn edited(path: &Path) -> io::Result<Vec<u8>> {
     for field in fields(&mut file, 0, length)? {
         if field.number == MODEL_GRAPH && field.is_delimited {
             let mut graph = edited_graph(&mut file, field, location)?;
-            graph.extend(durations_output());
+            graph.extend(durations_output(clipped));
             model.extend(delimited(MODEL_GRAPH, &graph));
         } else {
             copy(&mut file, field.start, field.end, &mut model)?;
@@ -142,12 +143,12 @@ fn tensor(file: &mut BufReader<File>, tensor: Field, location: &str) -> io::Resu
 
 /// Fields of a `GraphProto` that add the output [`DURATIONS`]: a cast, so that the three precisions
 /// answer alike, and its output, whose type ONNX Runtime infers.
-fn durations_output() -> Vec<u8> {
+fn durations_output(clipped: &str) -> Vec<u8> {
     // AttributeProto: name = 1, i = 3, type = 20.
     let to = [delimited(1, b"to"), number(3, INT64), number(20, ATTRIBUTE_INT)].concat();
     // NodeProto: input = 1, output = 2, name = 3, op_type = 4, attribute = 5.
     let node = [
-        delimited(1, CLIPPED.as_bytes()),
+        delimited(1, clipped.as_bytes()),
         delimited(2, DURATIONS.as_bytes()),
         delimited(3, b"durations_as_int64"),
         delimited(4, b"Cast"),
@@ -180,7 +181,7 @@ mod tests {
         let path = scratch.path().join("tiny.onnx");
         let original = model();
         std::fs::write(&path, &original).unwrap();
-        let edited = edited(&path).unwrap();
+        let edited = edited(&path, KOKORO).unwrap();
         assert!(edited.len() < 400);
         let has = |needle: &[u8]| edited.windows(needle.len()).any(|window| window == needle);
         assert!(edited.starts_with(&number(1, 9)));
@@ -198,7 +199,7 @@ mod tests {
         let whole = model();
         for length in [1, 3, 20, whole.len() - 1] {
             std::fs::write(&path, &whole[..length]).unwrap();
-            assert!(edited(&path).is_err(), "{length} bytes");
+            assert!(edited(&path, KOKORO).is_err(), "{length} bytes");
         }
     }
 }

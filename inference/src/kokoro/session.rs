@@ -33,25 +33,10 @@ impl Acoustic {
     /// Loads the graph at `path` with its durations exposed and its weights mapped from the file, which
     /// must not change while this lives.
     pub(super) fn open(path: &Path, threads: usize) -> Result<Self> {
-        if !path.is_file() {
-            return Err(missing(path));
-        }
-        let corrupt = || {
-            let message =
-                format!("{} is no graph of Kokoro-82M; run `reelsmith models verify`", path.display());
-            InferenceError::new(ErrorKind::ModelCorrupt, message)
-        };
-        let model = graph::edited(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::OutOfMemory => out_of_memory(error),
-            _ => corrupt().with_source(error),
-        })?;
-        let directory = path.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
-        let session = builder(threads, &[(WEIGHTS_DIRECTORY, &directory)])?
-            .commit_from_memory(&model)
-            .map_err(|error| explain(error, corrupt))?;
-        match lacking(&session) {
-            None => Ok(Self { session, last: last_run(threads.into()).map_err(failed)? }),
-            Some(name) => Err(corrupt().with_source(format!("it has no `{name}`"))),
+        let (session, last) = open(path, graph::KOKORO, threads)?;
+        match lacking(&session, &INPUTS, &[WAVEFORM]) {
+            None => Ok(Self { session, last }),
+            Some(name) => Err(corrupt(path).with_source(format!("it has no `{name}`"))),
         }
     }
 
@@ -80,17 +65,42 @@ impl Acoustic {
         };
         let (_, samples) = output(WAVEFORM)?.try_extract_tensor::<f32>().map_err(failed)?;
         let (_, frames) = output(graph::DURATIONS)?.try_extract_tensor::<i64>().map_err(failed)?;
-        let durations: Vec<usize> =
-            frames.iter().map(|f| usize::try_from(*f).unwrap_or(0) * graph::FRAME_SAMPLES).collect();
-        if durations.len() != symbols.len() || durations.iter().sum::<usize>() != samples.len() {
-            return Err(InferenceError::new(
-                ErrorKind::Engine,
-                "the voice's durations do not add up to its samples",
-            ));
-        }
-        sound(samples)?;
-        Ok(Spoken { samples: samples.to_vec(), durations })
+        spoken(samples.to_vec(), frames, symbols.len())
     }
+}
+
+/// A session on the graph at `path` with the value `clipped` as its durations, and the options of its last run.
+pub(super) fn open(path: &Path, clipped: &str, threads: usize) -> Result<(Session, RunOptions)> {
+    if !path.is_file() {
+        return Err(missing(path));
+    }
+    let model = graph::edited(path, clipped).map_err(|error| match error.kind() {
+        std::io::ErrorKind::OutOfMemory => out_of_memory(error),
+        _ => corrupt(path).with_source(error),
+    })?;
+    let directory = path.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
+    let session = builder(threads, &[(WEIGHTS_DIRECTORY, &directory)])?
+        .commit_from_memory(&model)
+        .map_err(|error| explain(error, || corrupt(path)))?;
+    Ok((session, last_run(threads.into()).map_err(failed)?))
+}
+
+/// A file that is no graph of a voice.
+pub(super) fn corrupt(path: &Path) -> InferenceError {
+    let message = format!("{} is no graph of Kokoro-82M; run `reelsmith models verify`", path.display());
+    InferenceError::new(ErrorKind::ModelCorrupt, message)
+}
+
+/// What was said of so many symbols, each of which lasts so many frames.
+pub(super) fn spoken(samples: Vec<f32>, frames: &[i64], symbols: usize) -> Result<Spoken> {
+    let durations: Vec<usize> =
+        frames.iter().map(|f| usize::try_from(*f).unwrap_or(0) * graph::FRAME_SAMPLES).collect();
+    if durations.len() != symbols || durations.iter().sum::<usize>() != samples.len() {
+        let message = "the voice's durations do not add up to its samples";
+        return Err(InferenceError::new(ErrorKind::Engine, message));
+    }
+    sound(&samples)?;
+    Ok(Spoken { samples, durations })
 }
 
 /// The published fp16 graph runs over for some sentences, which gives silence or noise in place of speech.
@@ -103,14 +113,15 @@ fn sound(samples: &[f32]) -> Result<()> {
     Err(InferenceError::new(ErrorKind::Engine, message))
 }
 
-/// The first input or output that the engine needs and the graph lacks.
-fn lacking(session: &Session) -> Option<&'static str> {
+/// The first of `inputs`, of `outputs` and of the durations that the graph lacks.
+pub(super) fn lacking<'a>(session: &Session, inputs: &[&'a str], outputs: &[&'a str]) -> Option<&'a str> {
     let has = |outlets: &[Outlet], name: &str| outlets.iter().any(|outlet| outlet.name() == name);
-    let inputs = INPUTS.into_iter().find(|name| !has(session.inputs(), name));
-    inputs.or_else(|| [WAVEFORM, graph::DURATIONS].into_iter().find(|name| !has(session.outputs(), name)))
+    let input = inputs.iter().find(|name| !has(session.inputs(), name));
+    let mut outputs = outputs.iter().chain(&[graph::DURATIONS]);
+    input.or_else(|| outputs.find(|name| !has(session.outputs(), name))).copied()
 }
 
-fn failed(error: ort::Error) -> InferenceError {
+pub(super) fn failed(error: ort::Error) -> InferenceError {
     explain(error, || InferenceError::new(ErrorKind::Engine, "ONNX Runtime failed while speaking"))
 }
 
