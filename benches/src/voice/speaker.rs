@@ -9,6 +9,9 @@ use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// In place of a precision: the small student of the voice.
+pub(crate) const STUDENT: &str = "student";
+
 /// Where the models are and who speaks.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Models {
@@ -29,10 +32,13 @@ impl Models {
         self.models.join(format!("kokoro-82m-{precision}/kokoro.onnx"))
     }
 
-    /// Loads the voice.
+    /// Loads the voice, or its student.
     pub(crate) fn open(&self, precision: &str, threads: usize) -> Result<Kokoro> {
         load_onnxruntime(&self.models.join("onnxruntime/libonnxruntime.so"))?;
         let oov = self.models.join("g2p-en/oov.onnx");
+        if precision == STUDENT {
+            return Ok(Kokoro::open_student(&self.models.join("hibari-heart/af_heart.onnx"), &oov, threads)?);
+        }
         Ok(Kokoro::open(&self.model(precision), &self.models.join("kokoro-voices"), &oov, threads)?)
     }
 
