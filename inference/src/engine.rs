@@ -7,7 +7,7 @@ use crate::diffusion::pipeline::{Sdxl, SdxlConfig};
 use crate::embed::{Embedder, Reranker};
 use crate::esrgan::Esrgan;
 use crate::kokoro::Kokoro;
-use crate::llama::{DEFAULT_CONTEXT, Llama, LlamaConfig};
+use crate::llama::{self, DEFAULT_CONTEXT, Llama, LlamaConfig};
 use crate::network::{CudaTuning, Processor};
 use crate::runtime::load_onnxruntime;
 use crate::store::{Store, Verified};
@@ -209,6 +209,13 @@ impl Engine for LocalEngine {
             return own::footprint(path, self.target(), self.context);
         }
         let entry = self.model(self.store.catalogue(), &model)?;
+        // The catalogue's figures are those of the usual context.
+        if entry.capability == Some(Capability::Chat)
+            && let Ok(Verified { files, .. }) = self.store.ready(&model)
+            && let [file] = files.as_slice()
+        {
+            return llama::footprint(&file.path, self.context);
+        }
         let memory = memory(entry);
         // The catalogue tells what a CPU takes, in f32; a card computes pictures in half of that.
         let halved =

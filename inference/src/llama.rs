@@ -121,18 +121,16 @@ impl Llama {
         let begun = Instant::now();
         request.check()?;
         let grammar = request.schema.as_deref().map(|schema| self.grammars()?.compile(schema)).transpose()?;
-        let prompt = self.template.render(&request.messages)?;
         // Every token has at least one byte, and those of text some four: what is far longer than the context is
-        // not even cut into tokens.
+        // not even written as a prompt.
         let most_bytes = self.room.saturating_mul(64).max(1 << 16);
-        let tokens = match prompt.len() > most_bytes {
-            true => return Err(self.too_long(&format!("{} bytes", prompt.len()), None)),
-            false => {
-                let contents: Vec<&str> =
-                    request.messages.iter().map(|message| message.content.as_str()).collect();
-                self.vocabulary.prompt(&prompt, &contents)?
-            }
-        };
+        let bytes: usize = request.messages.iter().map(|message| message.content.len()).sum();
+        if bytes > most_bytes {
+            return Err(self.too_long(&format!("{bytes} bytes"), None));
+        }
+        let messages = self.vocabulary.marked(&request.messages)?;
+        // Marks, and what the template writes around the messages.
+        let tokens = self.vocabulary.prompt(&self.template.render(&messages, 2 * most_bytes)?);
         let left = self.room.saturating_sub(tokens.len());
         let most = match request.max_tokens {
             Some(most) if most as usize > left => {

@@ -14,7 +14,7 @@ use attempt::Attempt;
 use breaker::Breaker;
 use reelsmith_inference_core::chat::{Asked, Chat, ChatRequest, ChatResponse};
 use reelsmith_inference_core::{Control, ErrorKind, Footprint, InferenceError, Progress, Result, Verdict};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The longest that is waited before another try, whatever the server asks for.
@@ -88,10 +88,21 @@ impl Remote {
     /// # Errors
     /// `InvalidRequest` for an address that is none, `Engine` if the system gives no connections.
     pub fn new(config: RemoteConfig) -> Result<Self> {
-        let http = config.url.starts_with("http://") || config.url.starts_with("https://");
-        if !http || reqwest::Url::parse(&config.url).is_err() {
-            let message = format!("`{}` is no address of a server; expected http:// or https://", config.url);
-            return Err(InferenceError::new(ErrorKind::InvalidRequest, message));
+        let refused = |message: String| Err(InferenceError::new(ErrorKind::InvalidRequest, message));
+        match reqwest::Url::parse(&config.url) {
+            // It is told with errors.
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                return refused(
+                    "the server's address has a name or password in it; set chat.key instead".into(),
+                );
+            }
+            Ok(url) if ["http", "https"].contains(&url.scheme()) => {}
+            _ => {
+                return refused(format!(
+                    "`{}` is no address of a server; expected http:// or https://",
+                    config.url
+                ));
+            }
         }
         let setup = |why: &dyn std::fmt::Display| {
             InferenceError::new(
@@ -124,13 +135,20 @@ impl Remote {
         let validator = reply::validator(request)?;
         let body = body::of(&self.config.model, request)?;
         self.breaker()?.admit(&self.name())?;
-        let tries = self.tries(&body, request, control);
+        // A document is shown when it is known to be one: what was shown cannot be taken back.
+        let held = Held { control, text: Mutex::default() };
+        let watched: &dyn Control = if validator.is_some() { &held } else { control };
+        let tries = self.tries(&body, request, watched);
         let ended = match tokio::time::timeout(self.config.total, tries).await {
             Ok(ended) => ended,
             Err(_) => {
                 Err(self.unavailable(&format!("it took more than {} s", self.config.total.as_secs_f64())))
             }
         };
+        let ended = ended.and_then(|answer| match reply::check(&answer, validator.as_ref()) {
+            Ok(()) => Ok(answer),
+            Err(why) => Err(self.unavailable(&why)),
+        });
         // Only what is the server's fault counts against it.
         let failed = matches!(&ended, Err(error) if error.kind() == ErrorKind::Unavailable);
         match (&ended, failed) {
@@ -139,7 +157,7 @@ impl Remote {
             _ => self.breaker()?.worked(),
         }
         let answer = ended?;
-        reply::check(&answer, validator.as_ref()).map_err(|why| self.unavailable(&why))?;
+        held.show();
         Ok(ChatResponse { answered_by: self.name(), ..answer })
     }
 
@@ -195,7 +213,32 @@ impl Remote {
     }
 
     fn breaker(&self) -> Result<std::sync::MutexGuard<'_, Breaker>> {
-        Ok(self.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Ok(self.breaker.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Passes on all but the text, which is shown at the end.
+struct Held<'a> {
+    control: &'a dyn Control,
+    text: Mutex<String>,
+}
+
+impl Held<'_> {
+    fn show(&self) {
+        let text = std::mem::take(&mut *self.text.lock().unwrap_or_else(PoisonError::into_inner));
+        if !text.is_empty() {
+            self.control.text(&text);
+        }
+    }
+}
+
+impl Control for Held<'_> {
+    fn step(&self, progress: Progress) -> Verdict {
+        self.control.step(progress)
+    }
+
+    fn text(&self, piece: &str) {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).push_str(piece);
     }
 }
 

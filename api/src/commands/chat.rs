@@ -5,7 +5,7 @@ mod local;
 use super::Context;
 use crate::cli::chat::Chat as Args;
 use crate::config::chat::Order;
-use crate::exit::{Failure, Outcome, blocking};
+use crate::exit::{Exit, Failure, Outcome, blocking};
 use crate::house::{pipeline_failure, start_device};
 use crate::library::Library;
 use crate::progress::Style;
@@ -35,9 +35,17 @@ pub(super) async fn run(context: &mut Context, args: &Args) -> Outcome {
     let order = if args.model.is_some() { Order::Local } else { context.config.chat.order };
     let (mut answerers, mut device): (Vec<Box<dyn Chat>>, _) = (Vec::new(), None);
     if order != Order::Remote {
-        let (local, scheduler) = local(context, &library, args, order).await?;
-        device = Some(scheduler);
-        answerers.push(Box::new(local));
+        match local(context, &library, args, order).await {
+            Ok((local, scheduler)) => {
+                device = Some(scheduler);
+                answerers.push(Box::new(local));
+            }
+            // The server may still answer.
+            Err(failure) if order != Order::Local && failure.exit != Exit::Cancelled => {
+                context.reporter.teller().note(&format!("not on this machine: {failure}"));
+            }
+            Err(failure) => return Err(failure),
+        }
     }
     if let (Some(config), true) = (&context.config.chat.remote, order != Order::Local) {
         let remote = Box::new(Remote::new(config.clone()).map_err(failure)?);

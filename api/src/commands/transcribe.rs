@@ -3,8 +3,9 @@
 mod formats;
 mod source;
 
+use super::Context;
+use super::output::{Output, STANDARD};
 use super::pictures::stages::Stages;
-use super::{Context, print};
 use crate::cli::sounds::Transcribe as Args;
 use crate::exit::{Failure, Outcome, blocking};
 use crate::house::{locate_ffmpeg, pipeline_failure};
@@ -13,23 +14,26 @@ use crate::studio::Studio;
 use crate::weights::Weights;
 use reelsmith_inference_core::catalogue::Capability;
 use reelsmith_inference_core::transcribe::{Sound, Task, TranscribeOptions, TranscribeRequest};
-use source::{Source, spooled};
+use source::{Source, spool};
 use std::path::Path;
-
-/// What stands for standard input.
-const STANDARD_INPUT: &str = "-";
+use tempfile::NamedTempFile;
 
 /// Runs the command.
 pub(super) async fn run(context: &mut Context, args: &Args) -> Outcome {
     let library = context.library()?;
     let model = Weights::find(&library, &args.model, Some(Capability::Transcribe), "--model")?;
     let ffmpeg = locate_ffmpeg(&context.config).await?;
-    // Kept until the end: it is removed when it is dropped.
-    let spool = match args.file.as_path() == Path::new(STANDARD_INPUT) {
-        true => Some(unless(&context.cancel, blocking(spooled)).await?),
+    let mut output = Output::open(args.out.as_deref().unwrap_or(Path::new(STANDARD)))?;
+    // Removed when it is dropped, here: the thread that fills it may outlive a cancelled command.
+    let spooled = match args.file.as_path() == Path::new(STANDARD) {
+        true => Some(NamedTempFile::new().map_err(|e| Failure::io("make a temporary file", &e))?),
         false => None,
     };
-    let path = spool.as_ref().map_or(args.file.as_path(), |spool| spool.path()).to_owned();
+    if let Some(spooled) = &spooled {
+        let file = spooled.reopen().map_err(|e| Failure::io("open the temporary file", &e))?;
+        unless(&context.cancel, blocking(move || spool(file))).await?;
+    }
+    let path = spooled.as_ref().map_or(args.file.as_path(), |spooled| spooled.path()).to_owned();
     let examined =
         blocking(move || Source::open(ffmpeg, &path).map_err(|error| pipeline_failure(error.into())));
     let source = unless(&context.cancel, examined).await?;
@@ -44,11 +48,11 @@ pub(super) async fn run(context: &mut Context, args: &Args) -> Outcome {
     let transcript = done.map_err(|error| pipeline_failure(error.into()))?;
     context.reporter.settle();
     let text = formats::write(&transcript, args.format, args.translate);
-    match &args.out {
-        None => print(text.trim_end_matches('\n')),
-        Some(out) => save(out, &text)?,
-    }
-    Ok(())
+    blocking(move || {
+        output.write(format!("{}\n", text.trim_end_matches('\n')).as_bytes())?;
+        output.finish()
+    })
+    .await
 }
 
 fn options(args: &Args) -> TranscribeOptions {
@@ -67,13 +71,4 @@ fn options(args: &Args) -> TranscribeOptions {
         seed: args.seed,
         ..TranscribeOptions::default()
     }
-}
-
-/// Writes the file, whole or not at all.
-fn save(path: &Path, text: &str) -> Outcome {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
-            .map_err(|e| Failure::io(format!("create the folder of {}", path.display()), &e))?;
-    }
-    reelsmith_media::write_whole(text.as_bytes(), path).map_err(|error| pipeline_failure(error.into()))
 }

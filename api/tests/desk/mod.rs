@@ -40,10 +40,14 @@ impl Desk {
 
     /// Runs it with the models of this machine and settings of nobody.
     pub(crate) fn run(&self, args: &[&str]) -> Ended {
-        let models = cache().join("models");
+        self.run_with_settings(&[&["--config", "/dev/null"][..], args].concat())
+    }
+
+    /// Runs it with the models of this machine; `args` name a file of settings.
+    pub(crate) fn run_with_settings(&self, args: &[&str]) -> Ended {
         let output = Command::new(env!("CARGO_BIN_EXE_reelsmith"))
-            .args(["--offline", "--config", "/dev/null", "--models-dir"])
-            .arg(models)
+            .args(["--offline", "--models-dir"])
+            .arg(cache().join("models"))
             .args(args)
             .env("HOME", self.dir.path())
             .env_remove("REELSMITH_IMAGE_MODEL")

@@ -11,6 +11,7 @@ use normalise::Normaliser;
 use reelsmith_inference_core::Result;
 use serde::Deserialize;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 
 /// The file that tokenisers are published in.
@@ -145,32 +146,22 @@ impl WordPiece {
         self.vocabulary.values().chain(added).max().map_or(0, |id| *id as usize + 1)
     }
 
-    /// The first `most` tokens of `text`. What comes after them is not looked at, so that a long text costs no more
-    /// than a short one.
+    /// The first `most` tokens of `text`. What comes after them is only searched for special tokens, so that a long text
+    /// costs hardly more than a short one.
     pub fn words(&self, text: &str, most: usize) -> Words {
         let mut ids = Vec::new();
-        let mut rest = text;
-        while !rest.is_empty() && ids.len() <= most {
-            let (plain, special, after) = self.next_special(rest);
-            self.plain(plain, most, &mut ids);
-            ids.extend(special);
-            rest = after;
+        let mut from = 0;
+        let mut specials = Specials::new(&self.special, text);
+        while from < text.len() && ids.len() <= most {
+            let special = specials.next(from);
+            let until = special.as_ref().map_or(text.len(), |(place, _)| place.start);
+            self.plain(&text[from..until], most, &mut ids);
+            ids.extend(special.as_ref().map(|(_, id)| *id));
+            from = special.map_or(text.len(), |(place, _)| place.end);
         }
         let is_cut = ids.len() > most;
         ids.truncate(most);
         Words { ids, is_cut }
-    }
-
-    /// What stands before the first special token, that token, and what stands after it.
-    fn next_special<'a>(&self, text: &'a str) -> (&'a str, Option<u32>, &'a str) {
-        // A special token begins with a bracket in every published vocabulary, but need not.
-        let places =
-            self.special.iter().filter_map(|(token, id)| Some((text.find(token.as_str())?, token, id)));
-        let first = places.min_by_key(|(at, token, _)| (*at, std::cmp::Reverse(token.len())));
-        match first {
-            None => (text, None, ""),
-            Some((at, token, id)) => (&text[..at], Some(*id), &text[at + token.len()..]),
-        }
     }
 
     /// Adds the tokens of a text without special ones, until there are more than `most` in all.
@@ -230,6 +221,32 @@ impl WordPiece {
             inside = self.prefix.len();
         }
         true
+    }
+}
+
+/// Where the special tokens stand in a text. Each is searched for once over the whole of it.
+struct Specials<'a> {
+    text: &'a str,
+    /// The token, its number, and where it stands next.
+    next: Vec<(&'a str, u32, Option<usize>)>,
+}
+
+impl<'a> Specials<'a> {
+    fn new(special: &'a [(String, u32)], text: &'a str) -> Self {
+        let found = |(token, id): &'a (String, u32)| (token.as_str(), *id, text.find(token.as_str()));
+        Self { text, next: special.iter().map(found).collect() }
+    }
+
+    /// The first at `from` or later, of those that begin at one place the longest.
+    fn next(&mut self, from: usize) -> Option<(Range<usize>, u32)> {
+        for (token, _, at) in &mut self.next {
+            if at.is_some_and(|at| at < from) {
+                *at = self.text[from..].find(*token).map(|at| from + at);
+            }
+        }
+        let places = self.next.iter().filter_map(|(token, id, at)| Some(((*at)?, token.len(), *id)));
+        let (at, length, id) = places.min_by_key(|(at, length, _)| (*at, std::cmp::Reverse(*length)))?;
+        Some((at..at + length, id))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the model speaks at once: neighbouring sentences in a group, a long group in several runs.
 
+use super::mixture::Mixture;
 use crate::phonemes::{SPACE, Symbol};
 use std::ops::Range;
 
@@ -19,10 +20,18 @@ const MOST_TOGETHER: usize = 250;
 /// Symbols of the shortest sentence that joins a group: about 3 s of speech.
 const LEAST_TOGETHER: usize = 40;
 
-/// How fast a request is spoken, beside `af_heart` at speed 1. One voice drawls; the other 53 go from 0.84
-/// to 1.2 times that and are taken for alike.
+/// The voice that drawls, and how fast it is beside `af_heart`.
+const DRAWLS: (&str, f32) = ("af_nicole", 0.66);
+
+/// How fast a request is spoken, beside `af_heart` at speed 1. One voice drawls, as far as it has a share; the other 53 go
+/// from 0.84 to 1.2 times that and are taken for alike.
 pub(super) fn rate(voice: &str, speed: f32) -> f32 {
-    if voice.contains("af_nicole") { 0.66 * speed } else { speed }
+    let (drawling, rate) = DRAWLS;
+    let share = |mixture: Mixture<'_>| {
+        mixture.parts.iter().filter(|(name, _)| *name == drawling).map(|(_, share)| share).sum::<f32>()
+    };
+    let share = Mixture::parse(voice).map_or(0.0, share);
+    (1.0 - (1.0 - rate) * share) * speed
 }
 
 /// Symbols of one run at `rate`; a slow one has fewer, so that none is longer than at 1.

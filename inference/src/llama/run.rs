@@ -23,6 +23,8 @@ pub(super) struct Runner {
     cache: Cache<'static>,
     batch: LlamaBatch<'static>,
     slots: usize,
+    /// What the first slot keeps was worked out beside others, and its sums in another order than alone.
+    is_crowded: bool,
 }
 
 /// Requests with their places in the list of results.
@@ -31,7 +33,7 @@ type Waiting<'a> = VecDeque<(usize, Prepared<'a>)>;
 impl Runner {
     /// Runs up to `slots` conversations at once, which have `room` tokens together.
     pub(super) fn new(context: LlamaContext<'static>, room: usize, slots: usize) -> Self {
-        Self { cache: Cache::new(context, room), batch: LlamaBatch::new(BATCH, 1), slots }
+        Self { cache: Cache::new(context, room), batch: LlamaBatch::new(BATCH, 1), slots, is_crowded: false }
     }
 
     /// Answers all of them. Every one must fit into the room by itself.
@@ -76,7 +78,11 @@ impl Runner {
             let (place, next) = waiting.pop_front().expect("it was looked at above");
             if alone {
                 self.cache.clear_others(self.slots);
+                if std::mem::take(&mut self.is_crowded) {
+                    self.cache.clear();
+                }
             }
+            self.is_crowded |= slot == 0 && !active.is_empty();
             let mut answer = Answer::new(place, slot, next);
             match self.prefill(vocabulary, &mut answer) {
                 Ok(()) => active.push(answer),

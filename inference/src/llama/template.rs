@@ -44,9 +44,9 @@ impl Template {
     /// The conversation, up to where the answer begins.
     ///
     /// # Errors
-    /// `InvalidRequest` if the template refuses the conversation (roles that do not alternate, for example) or takes
-    /// too many steps for it.
-    pub(super) fn render(&self, messages: &[Message]) -> Result<String> {
+    /// `InvalidRequest` if the template refuses the conversation (roles that do not alternate, for example), takes
+    /// too many steps for it, or writes more than `most` bytes.
+    pub(super) fn render(&self, messages: &[Message], most: usize) -> Result<String> {
         let turns: Vec<Value> = messages
             .iter()
             .map(|message| context! { role => message.role.name(), content => message.content.as_str() })
@@ -55,10 +55,17 @@ impl Template {
             messages => turns, add_generation_prompt => true, bos_token => self.beginning.as_str(),
             eos_token => self.end.as_str(),
         };
-        environment().render_str(&self.source, known).map_err(|error| {
+        let environment = environment();
+        let mut written = Bounded { bytes: Vec::new(), most };
+        let rendered = environment
+            .template_from_str(&self.source)
+            .and_then(|template| template.render_captured_to(known, &mut written).map(drop));
+        rendered.map_err(|error| {
             let why = error.detail().unwrap_or_default();
             let message = match error.kind() {
-                Fault::OutOfFuel => "it is too long for the model's chat template".to_owned(),
+                Fault::OutOfFuel | Fault::WriteFailure => {
+                    "it is too long for the model's chat template".to_owned()
+                }
                 _ => format!("the model's chat template refuses it: {}: {why}", error.kind()),
             };
             InferenceError::new(
@@ -66,7 +73,30 @@ impl Template {
                 format!("the conversation cannot be written: {message}"),
             )
             .with_source(error)
+        })?;
+        String::from_utf8(written.bytes).map_err(|error| {
+            InferenceError::new(ErrorKind::Engine, "the chat template wrote no text").with_source(error)
         })
+    }
+}
+
+/// What a template writes, up to a length.
+struct Bounded {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.most {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -90,6 +120,8 @@ mod tests {
     use super::*;
     use reelsmith_inference_core::chat::Role;
 
+    const MOST: usize = 1 << 20;
+
     fn turn(role: Role, content: &str) -> Message {
         Message { role, content: content.into() }
     }
@@ -101,14 +133,14 @@ mod tests {
     #[test]
     fn turns_are_written_with_blocks_trimmed_as_transformers_does() {
         let source = "{{ bos_token }}\n{% for m in messages %}\n  {% if m['role'] == 'user' %}\n[{{ m.content.strip() }}]\n  {% endif %}\n{% endfor %}\n{% if add_generation_prompt %}>{% endif %}\n";
-        let written = template(source).unwrap().render(&[turn(Role::User, " a ")]).unwrap();
+        let written = template(source).unwrap().render(&[turn(Role::User, " a ")], MOST).unwrap();
         assert_eq!(written, "<s>\n[a]\n>");
     }
 
     #[test]
     fn a_template_that_refuses_says_why() {
         let source = "{{ raise_exception('roles must alternate') }}";
-        let error = template(source).unwrap().render(&[turn(Role::User, "a")]).unwrap_err();
+        let error = template(source).unwrap().render(&[turn(Role::User, "a")], MOST).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest);
         assert!(error.to_string().contains("roles must alternate"), "{error}");
     }
@@ -116,7 +148,15 @@ mod tests {
     #[test]
     fn a_template_that_never_ends_is_ended() {
         let source = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}";
-        let error = template(source).unwrap().render(&[turn(Role::User, "a")]).unwrap_err();
+        let error = template(source).unwrap().render(&[turn(Role::User, "a")], MOST).unwrap_err();
+        assert!(error.to_string().contains("too long"), "{error}");
+    }
+
+    #[test]
+    fn a_template_that_writes_without_end_is_ended() {
+        let source = "{% for a in range(99999) %}{{ messages[0].content }}{% endfor %}";
+        let error =
+            template(source).unwrap().render(&[turn(Role::User, &"a".repeat(9999))], MOST).unwrap_err();
         assert!(error.to_string().contains("too long"), "{error}");
     }
 

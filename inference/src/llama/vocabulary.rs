@@ -4,12 +4,17 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::token_type::LlamaTokenAttr;
 use llama_cpp_2::vocab::VocabType;
+use reelsmith_inference_core::chat::Message;
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use std::sync::Arc;
 
 /// Characters without a break, after which one is made: llama.cpp cuts text with `std::regex`, which calls itself once
 /// a character, so that a word of a megabyte would overflow the stack.
 const MOST_UNBROKEN: usize = 1000;
+
+/// Noncharacters of Unicode, after which text is text and nothing steers, and after which it does again.
+const TEXT: char = '\u{FDD0}';
+const STEERING: char = '\u{FDD1}';
 
 /// The tokens of a model.
 pub(super) struct Vocabulary {
@@ -35,7 +40,8 @@ impl Vocabulary {
         let (mut ends, mut steering) = (Vec::new(), Vec::new());
         for token in vocab.tokens() {
             ends.push(vocab.is_eog(token));
-            let hidden = steers(token);
+            // What ends an answer is no part of one, whatever its kind.
+            let hidden = steers(token) || vocab.is_eog(token);
             if hidden {
                 steering.push(String::from_utf8_lossy(&vocab.token_to_piece(token, true, None)).into_owned());
             }
@@ -90,35 +96,40 @@ impl Vocabulary {
         self.tokens(text, false)
     }
 
-    /// The tokens of a prompt, in which the texts of steering tokens steer, but not inside of `contents`, which stand
-    /// in it in this order.
+    /// The messages, in which what looks like a text that steers is marked as text ([`Self::prompt`]).
     ///
     /// # Errors
-    /// `InvalidRequest` where a content has such a text in it and the template has changed it, so that it cannot be
-    /// found.
-    pub(super) fn prompt(&self, prompt: &str, contents: &[&str]) -> Result<Vec<LlamaToken>> {
-        let mut tokens = Vec::new();
-        let mut from = 0;
-        for content in contents.iter().map(|content| content.trim()) {
-            let Some(steering) = self.steering.iter().find(|text| content.contains(text.as_str())) else {
-                continue;
-            };
-            let Some(at) = prompt[from..].find(content).map(|at| from + at) else {
-                let message = format!(
-                    "a message contains `{steering}`, which steers this model, in a place where its template changes \
-                     the text; leave it out"
-                );
+    /// `InvalidRequest` for a message that has the marks in it.
+    pub(super) fn marked(&self, messages: &[Message]) -> Result<Vec<Message>> {
+        let marked = messages.iter().map(|message| {
+            let content = &message.content;
+            if content.contains([TEXT, STEERING]) {
+                let message = "a message contains U+FDD0 or U+FDD1, which are no characters; leave them out";
                 return Err(InferenceError::new(ErrorKind::InvalidRequest, message));
+            }
+            let steers = self.steering.iter().any(|text| content.contains(text.as_str()));
+            let content = match steers {
+                // Templates take blanks off, which the marks would hide from them.
+                true => format!("{TEXT}{}{STEERING}", content.trim()),
+                false => content.clone(),
             };
-            tokens.extend(self.tokens(&prompt[from..at], true));
-            tokens.extend(self.tokens(content, false));
-            from = at + content.len();
+            Ok(Message { role: message.role, content })
+        });
+        marked.collect()
+    }
+
+    /// The tokens of a prompt, in which the texts of steering tokens steer, but not between the marks.
+    pub(super) fn prompt(&self, prompt: &str) -> Vec<LlamaToken> {
+        let mut tokens = Vec::new();
+        let mut steering = true;
+        for part in prompt.split_inclusive([TEXT, STEERING]) {
+            tokens.extend(self.tokens(part.trim_end_matches([TEXT, STEERING]), steering));
+            steering = !part.ends_with(TEXT);
         }
-        tokens.extend(self.tokens(&prompt[from..], true));
         if let Some(beginning) = self.beginning.filter(|beginning| tokens.first() != Some(beginning)) {
             tokens.insert(0, beginning);
         }
-        Ok(tokens)
+        tokens
     }
 
     fn tokens(&self, text: &str, steering: bool) -> Vec<LlamaToken> {
@@ -127,13 +138,15 @@ impl Vocabulary {
         if !self.is_exact() {
             return vocab.tokenize(text.as_bytes(), false, steering);
         }
-        breaks(text).iter().flat_map(|part| vocab.tokenize(part.as_bytes(), false, steering)).collect()
+        let whole: &[String] = if steering { &self.steering } else { &[] };
+        breaks(text, whole).iter().flat_map(|part| vocab.tokenize(part.as_bytes(), false, steering)).collect()
     }
 }
 
 /// The text in parts, none of which has more than [`MOST_UNBROKEN`] characters in a row that are all spaces, or all
-/// none. A cut is made where letters and other characters meet, if there is such a place.
-fn breaks(text: &str) -> Vec<&str> {
+/// none. A cut is made where letters and other characters meet, if there is such a place, and never within one of the
+/// texts that must stay `whole`.
+fn breaks<'a>(text: &'a str, whole: &[String]) -> Vec<&'a str> {
     let (mut parts, mut start) = (Vec::new(), 0);
     let (mut run, mut meeting, mut last) = (0, None, None::<char>);
     for (at, c) in text.char_indices() {
@@ -143,7 +156,11 @@ fn breaks(text: &str) -> Vec<&str> {
             meeting = Some((at, run));
         }
         if run == MOST_UNBROKEN {
-            let (cut, before) = meeting.take().unwrap_or((at, run));
+            let (mut cut, mut before) = meeting.take().unwrap_or((at, run));
+            if let Some(start) = whole.iter().filter_map(|whole| around(text, cut, whole)).min() {
+                before -= text[start..cut].chars().count().min(before);
+                cut = start;
+            }
             parts.push(&text[start..cut]);
             (start, run) = (cut, run - before);
         }
@@ -154,6 +171,14 @@ fn breaks(text: &str) -> Vec<&str> {
     parts
 }
 
+/// Where `whole` begins in `text`, if the place `cut` lies within it.
+fn around(text: &str, cut: usize, whole: &str) -> Option<usize> {
+    let from = text.floor_char_boundary(cut.saturating_sub(whole.len() - 1));
+    let to = text.ceil_char_boundary((cut + whole.len() - 1).min(text.len()));
+    let start = from + text[from..to].find(whole)?;
+    (start < cut && cut < start + whole.len()).then_some(start)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,22 +187,35 @@ mod tests {
     #[test]
     fn ordinary_text_is_not_cut() {
         let text = "Ever tried. Ever failed.\nNo matter. ".repeat(1000);
-        assert_eq!(breaks(&text), [text.as_str()]);
-        assert_eq!(breaks(""), [""]);
+        assert_eq!(breaks(&text, &[]), [text.as_str()]);
+        assert_eq!(breaks("", &[]), [""]);
     }
 
     #[test]
     fn a_long_word_is_cut_where_letters_end_if_they_do() {
         let word = "a".repeat(2500);
-        assert_eq!(breaks(&word).iter().map(|part| part.len()).collect::<Vec<_>>(), [1000, 1000, 500]);
+        assert_eq!(breaks(&word, &[]).iter().map(|part| part.len()).collect::<Vec<_>>(), [1000, 1000, 500]);
         let address = format!("{}/{}", "a".repeat(900), "b".repeat(900));
-        assert_eq!(breaks(&address), [&address[..901], &address[901..]]);
+        assert_eq!(breaks(&address, &[]), [&address[..901], &address[901..]]);
+    }
+
+    #[test]
+    fn a_text_that_steers_is_never_cut() {
+        let end = "<|im_end|>".to_owned();
+        for letter in ["a", "é", "水"] {
+            for length in 900..1100 {
+                let text = format!("{}{end}b", letter.repeat(length));
+                let parts = breaks(&text, std::slice::from_ref(&end));
+                assert_eq!(parts.concat(), text);
+                assert_eq!(parts.iter().filter(|part| part.contains(&end)).count(), 1, "{length} {letter}");
+            }
+        }
     }
 
     proptest! {
         #[test]
         fn parts_make_up_the_text_and_have_no_long_runs(text in "([ab.]{0,700}| {0,700}|é{0,400}){0,12}") {
-            let parts = breaks(&text);
+            let parts = breaks(&text, &[]);
             prop_assert_eq!(parts.concat(), text.as_str());
             for part in parts {
                 for run in part.split_whitespace() {

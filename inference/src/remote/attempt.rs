@@ -126,6 +126,8 @@ impl Attempt<'_> {
         while !growing.done {
             let piece = match self.patiently(body.next(), growing.pieces.into()).await? {
                 Some(Some(Ok(piece))) => piece,
+                // What comes after the end of an answer does not matter.
+                _ if growing.finish.is_some() && streams => break,
                 Some(Some(Err(error))) => return passing(causes(&error), growing.shown()),
                 Some(None) => break,
                 None => return passing(self.silence(), growing.shown()),
@@ -173,6 +175,7 @@ impl Attempt<'_> {
             | StatusCode::REQUEST_TIMEOUT
             | StatusCode::CONFLICT
             | StatusCode::TOO_EARLY => Ok(Failed::Passing { why, after, shown: false }),
+            StatusCode::NOT_FOUND => refused(ErrorKind::Unavailable),
             status if status.is_client_error() => refused(ErrorKind::InvalidRequest),
             // A redirection is not followed: it could lead anywhere.
             status if status.is_redirection() => refused(ErrorKind::Unavailable),
@@ -263,7 +266,10 @@ impl<'a> Growing<'a> {
         if let Some(reason) = choice.finish_reason.filter(|_| !self.stopped) {
             match finish(&reason) {
                 Ok(finish) => self.finish = Some(finish),
-                Err(why) => return passing(why, self.shown()),
+                Err((kind, why)) => {
+                    let message = format!("{}: {why}", self.attempt.config.model);
+                    return Err(InferenceError::new(kind, message).into());
+                }
             }
         }
         Ok(())

@@ -38,12 +38,15 @@ pub(super) struct Counted {
 /// Why an answer ended, by OpenAI's names.
 ///
 /// # Errors
-/// The reason, where it is not the end of a text.
-pub(super) fn finish(reason: &str) -> std::result::Result<Finish, String> {
+/// The reason, where it is not the end of a text: it would be the same another time.
+pub(super) fn finish(reason: &str) -> std::result::Result<Finish, (ErrorKind, String)> {
     match reason {
         "stop" => Ok(Finish::Stop),
         "length" => Ok(Finish::Length),
-        other => Err(format!("it ended the answer with `{}`", other.escape_default())),
+        "content_filter" => Err((ErrorKind::Denied, "the server's filter ended the answer".into())),
+        other => {
+            Err((ErrorKind::Engine, format!("the server ended the answer with `{}`", other.escape_default())))
+        }
     }
 }
 

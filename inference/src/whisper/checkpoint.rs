@@ -55,7 +55,7 @@ impl Checkpoint {
             true => ctranslate2(path, &binary)?,
             false => safetensors(path)?,
         };
-        if tokenizer.special().first_timestamp as usize >= config.vocab_size {
+        if tokenizer.special().largest() as usize >= config.vocab_size {
             let (size, title) = (config.vocab_size, &weights.title);
             return Err(corrupt(format!("{title}: a vocabulary of {size} does not hold tokenizer.json's")));
         }

@@ -108,7 +108,9 @@ impl Search<'_> {
                 }
             }
             state.shrink();
-            if state.windows.is_empty() || length + 1 == most {
+            // A long prompt leaves fewer places than half of them.
+            let is_full = state.cache.length() == self.networks.config().max_target_positions;
+            if state.windows.is_empty() || length + 1 == most || is_full {
                 break;
             }
             let ids: Vec<Vec<u32>> = state

@@ -117,8 +117,8 @@ impl<'a> Speech<'a> {
         }
     }
 
-    /// How many samples behind the first `from` held to take for a window of at most `most`: up to the last pause in
-    /// its later half, if more are held.
+    /// How many samples behind the first `from` held to take for a window of at most `most`: if more are held, up to the
+    /// last pause in its later half, or else to the quietest place near its end.
     pub(super) fn cut(&self, from: usize, most: usize) -> usize {
         let left = self.line.samples.len() - from;
         if left <= most {
@@ -127,7 +127,7 @@ impl<'a> Speech<'a> {
         let start = self.line.base + from;
         let within = start + most / 2..=start + most;
         let pause = self.line.pauses.iter().rev().find(|pause| within.contains(*pause));
-        pause.map_or(most, |pause| pause - start)
+        pause.map_or_else(|| quietest(&self.line.samples[from..from + most]), |pause| pause - start)
     }
 
     /// Place of the first sample held, among all that were.
@@ -173,6 +173,16 @@ fn seconds(samples: usize) -> f64 {
 fn unreadable(error: std::io::Error) -> InferenceError {
     // What went wrong with the sound is the message: it was written for the person.
     InferenceError::new(ErrorKind::InvalidRequest, error.to_string()).with_source(error)
+}
+
+/// The middle of the quietest tenth of a second in the last five seconds.
+fn quietest(samples: &[f32]) -> usize {
+    const STEP: usize = SAMPLE_RATE as usize / 10;
+    let from = samples.len().saturating_sub(50 * STEP);
+    let energy = |part: &[f32]| part.iter().map(|sample| sample * sample).sum::<f32>();
+    let steps = samples[from..].chunks_exact(STEP).map(energy).enumerate();
+    let quietest = steps.min_by(|(_, one), (_, other)| one.total_cmp(other));
+    quietest.map_or(samples.len(), |(step, _)| from + step * STEP + STEP / 2)
 }
 
 #[cfg(test)]

@@ -36,6 +36,16 @@ pub struct Special {
     pub languages: Vec<(String, u32)>,
 }
 
+impl Special {
+    /// The largest id.
+    pub fn largest(&self) -> u32 {
+        let Self { end, start, transcribe, translate, previous, no_speech, .. } = *self;
+        let languages = self.languages.iter().map(|(_, id)| *id);
+        let others = [end, start, transcribe, translate, previous, no_speech, self.no_timestamps];
+        others.into_iter().chain(languages).fold(self.first_timestamp, u32::max)
+    }
+}
+
 /// A vocabulary.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {

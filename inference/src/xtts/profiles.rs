@@ -69,10 +69,11 @@ impl Profiles {
         }
     }
 
-    /// All profiles, sorted by name.
+    /// All profiles, sorted by name. One whose file is damaged is left out, and noted in the log; to speak with it says
+    /// what is wrong.
     ///
     /// # Errors
-    /// `Engine` if the folder cannot be read, `ModelCorrupt` naming a file that is damaged.
+    /// `Engine` if the folder cannot be read.
     pub fn all(&self) -> Result<Vec<VoiceProfile>> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
@@ -86,7 +87,11 @@ impl Profiles {
         let mut paths: Vec<PathBuf> =
             paths.filter(|path| path.extension().is_some_and(|end| end == "safetensors")).collect();
         paths.sort();
-        paths.iter().map(|path| Ok(read(path)?.0)).collect()
+        let good = |path: &PathBuf| {
+            let profile = read(path).map(|(profile, _)| profile);
+            profile.inspect_err(|error| tracing::warn!(file = %path.display(), %error, "a cloned voice")).ok()
+        };
+        Ok(paths.iter().filter_map(good).collect())
     }
 
     /// Forgets a voice.

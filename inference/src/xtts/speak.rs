@@ -27,6 +27,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const CHUNK: usize = 20;
 /// Files of a model's folder.
 const FILES: [&str; 3] = ["config.json", "vocab.json", "model.safetensors"];
+/// The most speech of one request, in minutes, and letters of text that take a second at the usual speed.
+const MOST_MINUTES: f64 = 75.0;
+const LETTERS_A_SECOND: f64 = 14.0;
 /// What a run takes beside the weights and the cache: the vocoder's widest layers over a window.
 const PEAK: u64 = 600_000_000;
 
@@ -204,8 +207,11 @@ impl CloneVoice for Xtts {
         self.profiles.remove(name)
     }
 
-    fn footprint(&self, _: &ClonedSpeechRequest) -> Footprint {
-        needs(&self.config, &self.weights)
+    fn footprint(&self, request: &ClonedSpeechRequest) -> Footprint {
+        let loaded = needs(&self.config, &self.weights);
+        let seconds = seconds_of(request).min(MOST_MINUTES * 60.0);
+        let sound = seconds * f64::from(SAMPLE_RATE) * size_of::<f32>() as f64;
+        Footprint { peak_activation: loaded.peak_activation + sound as u64, ..loaded }
     }
 
     fn speak_as(
@@ -215,6 +221,9 @@ impl CloneVoice for Xtts {
         control: &dyn Control,
     ) -> Result<Speech> {
         let sampling = self.sampling(request)?;
+        if seconds_of(request) > MOST_MINUTES * 60.0 {
+            return Err(too_long());
+        }
         let (voice, language) = self.voice(request)?;
         let parts = self.tokenizer.parts(&request.text, language, self.config.most_text)?;
         self.weights.unchanged()?;
@@ -234,6 +243,9 @@ impl CloneVoice for Xtts {
             let speed = f64::from(request.speed);
             self.part((part, &voice), (sampling, speed), &mut said, &mut heard, control)?;
             words.spread(&part.text, start..samples.len());
+            if samples.len() as f64 > MOST_MINUTES * 60.0 * f64::from(SAMPLE_RATE) {
+                return Err(too_long());
+            }
         }
         Ok(Speech { samples, sample_rate: SAMPLE_RATE, words: words.finish(SAMPLE_RATE) })
     }
@@ -275,6 +287,17 @@ fn cloned(request: &SpeakRequest) -> ClonedSpeechRequest {
     };
     let (text, voice) = (request.text.clone(), voice.to_owned());
     ClonedSpeechRequest { text, voice, language, speed: request.speed, seed: 0, temperature: None }
+}
+
+/// About how long it takes to say the text.
+fn seconds_of(request: &ClonedSpeechRequest) -> f64 {
+    request.text.chars().count() as f64 / (LETTERS_A_SECOND * f64::from(request.speed).clamp(0.5, 2.0))
+}
+
+fn too_long() -> InferenceError {
+    let message =
+        format!("the text takes more than {MOST_MINUTES} minutes to say, the most for one request: split it");
+    InferenceError::new(ErrorKind::InvalidRequest, message)
 }
 
 fn sha256(samples: &[f32]) -> String {

@@ -11,6 +11,8 @@ pub(super) struct Words<'a> {
     ranges: Vec<Range<usize>>,
     /// Samples, for the words so far.
     places: Vec<Range<usize>>,
+    /// Letters of the last of them that are still to come: it is longer than a part.
+    rest: usize,
 }
 
 impl<'a> Words<'a> {
@@ -21,20 +23,24 @@ impl<'a> Words<'a> {
             let at = word.as_ptr() as usize - start;
             at..at + word.len()
         };
-        Self { text, ranges: text.split_whitespace().map(range).collect(), places: Vec::new() }
+        Self { text, ranges: text.split_whitespace().map(range).collect(), places: Vec::new(), rest: 0 }
     }
 
     /// The next words are those whose letters `part` has, and lie in `samples`.
     pub(super) fn spread(&mut self, part: &str, samples: Range<usize>) {
         let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
         let total = letters(part);
-        let mut before = 0;
+        let mut before = self.rest.min(total);
         let place = |count: usize| samples.start + samples.len() * count.min(total) / total.max(1);
-        // A part may end within a word that is longer than a part; then the next begins with the word after it.
+        if let Some(last) = self.places.last_mut().filter(|_| before > 0) {
+            last.end = place(before);
+        }
+        self.rest -= before;
         while before < total && self.places.len() < self.ranges.len() {
             let count = letters(&self.text[self.ranges[self.places.len()].clone()]);
             self.places.push(place(before)..place(before + count));
             before += count;
+            self.rest = before.saturating_sub(total);
         }
     }
 
@@ -57,6 +63,16 @@ impl<'a> Words<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_word_longer_than_a_part_ends_where_its_letters_do() {
+        let mut words = Words::of("abcdefgh ij kl");
+        words.spread("abcd", 0..400);
+        words.spread("efgh ij", 400..1000);
+        words.spread("kl", 1000..1200);
+        let times: Vec<(f64, f64)> = words.finish(100).iter().map(|word| (word.start, word.end)).collect();
+        assert_eq!(times, [(0.0, 8.0), (8.0, 10.0), (10.0, 12.0)]);
+    }
 
     proptest! {
         #[test]

@@ -87,6 +87,8 @@ fn run(ffmpeg: &Ffmpeg, path: &Path, rate: u32, mut give: impl FnMut(Vec<f32>) -
     let mut args = strings(&["-protocol_whitelist", "file", "-i"]);
     args.push(file_url(path));
     args.extend(strings(&["-map", "0:a:0", "-ac", "1", "-ar", &rate.to_string()]));
+    // Sound that begins later than the film, and gaps in it, become silence: samples have no times of their own.
+    args.extend(strings(&["-af", "aresample=async=1:first_pts=0"]));
     args.extend(strings(&["-f", "f32le", "-c:a", "pcm_f32le", "pipe:1"]));
     let what = format!("decode the sound of {}", path.display());
     let mut child = ffmpeg.run(&what, &args, Input::None, Output::Bytes)?;

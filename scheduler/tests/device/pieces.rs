@@ -26,7 +26,9 @@ impl Chat for Talker {
 
     fn chat(&mut self, request: &ChatRequest, control: &dyn Control) -> Result<ChatResponse> {
         let mut text = String::new();
-        for n in 0..PIECES {
+        // Who waits to be cancelled is, long before so many.
+        let pieces = if request.messages[0].content == "wait" { 100 * PIECES } else { PIECES };
+        for n in 0..pieces {
             let at = Progress { done: n as u64, total: None, unit: "tokens" };
             if control.step(at) == Verdict::Cancel {
                 return Err(InferenceError::cancelled());
@@ -147,6 +149,6 @@ async fn a_cancelled_conversation_ends() {
     let stop = cancel.clone();
     let write = move |_: &str| stop.cancel();
     let model = ModelId("talker".into());
-    let asked = device.chat(&model, ChatRequest::new("hello"), |_| {}, write, cancel);
+    let asked = device.chat(&model, ChatRequest::new("wait"), |_| {}, write, cancel);
     assert!(matches!(asked.await, Err(ScheduleError::Cancelled)));
 }

@@ -164,11 +164,11 @@ impl Request {
         }
     }
 
-    /// Asks the model once.
+    /// Asks the model for the `run`th time.
     ///
     /// # Errors
     /// Those of the model.
-    pub(super) fn ask(&self, resident: &mut Resident, control: &dyn Control) -> Result<Given> {
+    pub(super) fn ask(&self, run: u32, resident: &mut Resident, control: &dyn Control) -> Result<Given> {
         let (amount, first) = match (self, resident) {
             (Self::Draw(request), Resident::TextToImage(model)) => {
                 (model.generate(request, control)?.images.len() as f64, None)
@@ -190,7 +190,10 @@ impl Request {
                 (*seconds, None)
             }
             (Self::Answer(request), Resident::Chat(model)) => {
-                let usage = model.chat(request, control)?.usage;
+                // A prompt that was asked before would still be in the cache.
+                let mut request = request.clone();
+                request.messages[0].content.insert_str(0, &format!("{run}. "));
+                let usage = model.chat(&request, control)?.usage;
                 (usage.answer_tokens.into(), Some(usage.prefill_seconds))
             }
             (Self::Read(request), Resident::Embed(model)) => {

@@ -115,7 +115,7 @@ impl Bench<'_> {
         let (mut seconds, mut first_seconds, mut amount) = (Vec::new(), Vec::new(), 0.0);
         for run in 0..=self.runs {
             let clock = Instant::now();
-            let given = request.ask(resident, &Until(self.cancel)).map_err(failure)?;
+            let given = request.ask(run, resident, &Until(self.cancel)).map_err(failure)?;
             let took = clock.elapsed().as_secs_f64();
             (self.told)(&format!("{model} {label}, run {run} of {}: {took:.2} s", self.runs));
             if run > 0 {

@@ -58,7 +58,7 @@ impl Facts {
                 "`head_count` is {heads}, no multiple of `head_count_kv`, which is {cached}"
             ));
         }
-        let head = file.check_head(width, heads)?;
+        let head = file.check_head(width, heads, cached)?;
         file.check_experts(layers)?;
         file.check_reals()?;
         file.check_tensors()?;
@@ -158,7 +158,7 @@ impl File<'_> {
     }
 
     /// Numbers of a key and of a value of one head.
-    fn check_head(&self, width: u64, heads: u64) -> Fitted<(u64, u64)> {
+    fn check_head(&self, width: u64, heads: u64, cached: u64) -> Fitted<(u64, u64)> {
         let key = self.optional("attention.key_length", 1..=1024)?.unwrap_or(width / heads);
         let value = self.optional("attention.value_length", 1..=1024)?.unwrap_or(width / heads);
         let turned = self.optional("rope.dimension_count", 2..=1024)?.unwrap_or(key);
@@ -179,9 +179,26 @@ impl File<'_> {
             };
         }
         let whole = self.optional("attention.key_length_mla", 1..=1024)?.unwrap_or(key);
-        self.optional("attention.value_length_mla", 1..=1024)?;
-        self.number("attention.kv_lora_rank", 1..=1 << 16)?;
+        let whole_value = self.optional("attention.value_length_mla", 1..=1024)?;
+        let rank = self.number("attention.kv_lora_rank", 1..=1 << 16)?;
         self.optional("attention.q_lora_rank", 1..=1 << 16)?;
+        let is_latent = self.get("attention.key_length_mla").is_some();
+        // The cache has one latent key for all heads, or a key for each: llama.cpp takes the file's word for it.
+        let fits = match is_latent {
+            true => whole_value.is_some() && cached == 1 && key == rank + turned,
+            false => whole_value.is_none() && cached == heads,
+        };
+        if !fits {
+            return corrupt(format!(
+                "keys of {key} numbers for {cached} of {heads} heads do not fit a latent of {rank}, {turned} of them turned"
+            ));
+        }
+        // A scale that changes with the place needs to know from where on.
+        let scaled = ["attention.temperature_scale", "attention.temperature_length"];
+        if scaled.iter().any(|key| self.get(key).is_some()) {
+            let why = "a model with `attention.temperature_scale`".to_owned();
+            return Err(Refusal::Unsupported(why));
+        }
         match turned < whole && turned < key {
             true => Ok((key, value)),
             false => corrupt(format!("of keys of {whole} numbers `rope.dimension_count` turns {turned}")),

@@ -112,6 +112,7 @@ impl<'a> Answer<'a> {
         self.first.get_or_insert_with(Instant::now);
         if vocabulary.ends(LlamaToken(token)) {
             self.finish = Some(Ok(Finish::Stop));
+            self.end_document(true);
             return Ok(());
         }
         let certain =
@@ -161,6 +162,14 @@ impl<'a> Answer<'a> {
         let finish = self.finish.unwrap_or(Ok(Finish::Length))?;
         let control = self.control;
         let text = self.writer.finish(self.stopped, |piece| control.text(piece));
+        if self.grammar.is_some()
+            && let Err(error) = serde_json::from_str::<serde_json::Value>(&text)
+        {
+            let message = format!(
+                "the document satisfies the JSON schema, but no reader takes it ({error}); bound its numbers or its depth"
+            );
+            return Err(InferenceError::new(ErrorKind::Unfinished, message));
+        }
         let first = self.first.unwrap_or(self.begun);
         Ok(ChatResponse {
             text,

@@ -82,15 +82,46 @@ fn check_pattern(pattern: &str) -> Result<(), String> {
         let bytes = pattern.len();
         return Err(format!("a `pattern` has {bytes} bytes; at most {MOST_PATTERN} are supported"));
     }
-    let counts = pattern.split('{').skip(1).filter_map(|rest| {
-        let (counts, _) = rest.split_once('}')?;
-        counts.split(',').filter_map(|n| n.trim().parse::<u64>().ok()).max()
-    });
-    let product = counts.fold(1u64, |product, n| product.saturating_mul(n.max(1)));
-    match product > MOST_REPETITIONS {
+    let count = repetitions(pattern);
+    match count > MOST_REPETITIONS {
         true => Err(format!(
-            "a `pattern` repeats {product} times, nested repetitions multiplied; at most {MOST_REPETITIONS} are supported"
+            "a `pattern` repeats {count} times, nested repetitions multiplied; at most {MOST_REPETITIONS} are supported"
         )),
         false => Ok(()),
     }
+}
+
+/// How often a pattern repeats parts a counted number of times: what stands side by side is added, what is nested
+/// multiplied.
+fn repetitions(pattern: &str) -> u64 {
+    // Of every group that is open the repetitions so far, and those of its last part.
+    let mut groups: Vec<(u64, u64)> = Vec::new();
+    let (mut count, mut last) = (0u64, 0u64);
+    let mut rest = pattern.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '{' => {
+                let counts = rest.as_str().split('}').next().unwrap_or_default();
+                let most = counts.split(',').filter_map(|n| n.trim().parse::<u64>().ok()).max();
+                last = last.max(1).saturating_mul(most.unwrap_or(1).max(1));
+                continue;
+            }
+            ')' if !groups.is_empty() => {
+                let inner = count.saturating_add(last);
+                let (outer, before) = groups.pop().unwrap_or_default();
+                (count, last) = (outer.saturating_add(before), inner);
+                continue;
+            }
+            '(' => {
+                groups.push((count, last));
+                (count, last) = (0, 0);
+                continue;
+            }
+            '\\' => drop(rest.next()),
+            _ => {}
+        }
+        count = count.saturating_add(std::mem::take(&mut last));
+    }
+    let open = groups.iter().flat_map(|(count, last)| [*count, *last]);
+    open.chain([count, last]).fold(0, u64::saturating_add)
 }

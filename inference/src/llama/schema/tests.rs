@@ -187,6 +187,7 @@ fn the_largest_schemas_are_followed_or_refused_but_never_overflow_the_stack() {
     let largest = [
         json!({"type": "string", "pattern": "^(ab|c){0,2000}$"}).to_string(),
         json!({"type": "string", "pattern": "^((a|b){40}c){50}$"}).to_string(),
+        json!({"type": "string", "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"}).to_string(),
         json!({"type": "string", "pattern": "(".repeat(500) + &")".repeat(500)}).to_string(),
         json!({"type": "string", "pattern": "(a?)*".repeat(190)}).to_string(),
         json!({"type": "string", "minLength": 10_000, "maxLength": 10_000}).to_string(),

@@ -107,6 +107,11 @@ impl Track {
         self.voice = Some(voice);
         match voice.quiet {
             None if voice.is_speech() => self.give(self.heard, line),
+            // Neither voice nor silence for so long was no voice.
+            None if self.heard - voice.last >= SILENCE => {
+                self.voice = None;
+                self.close(voice, line);
+            }
             Some(quiet) if self.heard - quiet >= SILENCE => {
                 self.voice = None;
                 self.close(voice, line);
