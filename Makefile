@@ -56,9 +56,11 @@ check: ## Formatting and lints, as CI runs them.
 setup: ## Install what is missing (apt, when root) or print the line that does.
 	@scripts/setup.sh run
 
+# Built as the tests are: another choice of packages has other features, and compiles most of it again.
 setup-test:
 	@scripts/setup.sh test
-	cargo run --quiet --package reelsmith -- models pull --set test
+	cargo test --workspace --no-run
+	$${CARGO_TARGET_DIR:-target}/debug/reelsmith models pull --set test
 
 clean-out: ## Remove the demo's output.
 	rm -rf $(OUT)
