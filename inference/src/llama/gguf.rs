@@ -11,6 +11,7 @@ mod types;
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use source::Source;
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::fs::File;
 use std::path::Path;
 use types::Width;
@@ -30,8 +31,13 @@ const MOST_DIMENSIONS: u32 = 4;
 const USUAL_ALIGNMENT: u64 = 32;
 const MOST_ALIGNMENT: u64 = 1 << 16;
 
+/// Most numbers of an array that are kept: a vocabulary has fewer.
+const MOST_NUMBERS: u64 = 1 << 21;
+/// Characters of a file's own words that are told.
+const MOST_TOLD: usize = 400;
+
 /// One value of the metadata.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(super) enum Value {
     Whole(i128),
     Real(f64),
@@ -43,6 +49,21 @@ pub(super) enum Value {
     Numbers(Vec<i64>),
     /// Anything else: what its elements are, and how many.
     Other(u32, u64),
+}
+
+impl fmt::Debug for Value {
+    /// What it is, in few words whatever its length.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(number) => write!(f, "{number}"),
+            Self::Real(number) => write!(f, "{number}"),
+            Self::Bool(flag) => write!(f, "{flag}"),
+            Self::Text(text) => write!(f, "a text of {} bytes", text.len()),
+            Self::Texts(texts) => write!(f, "{} texts", texts.len()),
+            Self::Numbers(numbers) => write!(f, "{} numbers", numbers.len()),
+            Self::Other(_, count) => write!(f, "an array of {count}"),
+        }
+    }
 }
 
 /// One tensor.
@@ -69,8 +90,11 @@ pub(super) struct Header {
 /// `ModelMissing` if there is no regular file, `ModelCorrupt` for one that cannot be a model, `InvalidRequest` for a
 /// model of an architecture or a vocabulary that is not supported.
 pub(super) fn read(path: &Path) -> Result<(Header, Facts)> {
-    let told =
-        |why: String| InferenceError::new(ErrorKind::ModelCorrupt, format!("{}: {why}", path.display()));
+    let told = |why: String, then: &str| {
+        // The file's own words: keys and tokens may be long, and steer a terminal.
+        let why: String = why.chars().take(MOST_TOLD).collect::<String>().escape_debug().collect();
+        InferenceError::new(ErrorKind::ModelCorrupt, format!("{}: {why}; {then}", path.display()))
+    };
     let missing = |e: &dyn std::fmt::Display| {
         InferenceError::new(ErrorKind::ModelMissing, format!("could not open {}: {e}", path.display()))
     };
@@ -81,12 +105,12 @@ pub(super) fn read(path: &Path) -> Result<(Header, Facts)> {
     }
     let file = File::open(path).map_err(|e| missing(&e))?;
     let header = Header::parse(file, found.len())
-        .map_err(|why| told(format!("{why}; the file is damaged or no GGUF model, fetch it again")))?;
+        .map_err(|why| told(why, "the file is damaged or no GGUF model, fetch it again"))?;
     let facts = Facts::of(&header).map_err(|refusal| match refusal {
         fit::Refusal::Unsupported(why) => {
             InferenceError::new(ErrorKind::InvalidRequest, format!("{}: {why}", path.display()))
         }
-        fit::Refusal::Corrupt(why) => told(format!("{why}; the file is damaged, fetch it again")),
+        fit::Refusal::Corrupt(why) => told(why, "the file is damaged, fetch it again"),
     })?;
     Ok((header, facts))
 }
@@ -171,11 +195,10 @@ fn read_array<R: std::io::Read>(source: &mut Source<R>, key: &str) -> Parsed<Val
     if width == Width::Text {
         return read_texts(source, key, count);
     }
-    if matches!(width, Width::Bool | Width::F32 | Width::F64) {
+    if matches!(width, Width::Bool | Width::F32 | Width::F64) || count > MOST_NUMBERS {
         source.skip(key, count * width.bytes())?;
         return Ok(Value::Other(kind, count));
     }
-    // `count` was held against the bytes that are left, so that this takes no more than eight times the file.
     let mut numbers = Vec::with_capacity(count as usize);
     for _ in 0..count {
         let number = source.whole(key, width)?;
