@@ -92,7 +92,8 @@ pub(super) struct Header {
 pub(super) fn read(path: &Path) -> Result<(Header, Facts)> {
     let told = |why: String, then: &str| {
         // The file's own words: keys and tokens may be long, and steer a terminal.
-        let why: String = why.chars().take(MOST_TOLD).collect::<String>().escape_debug().collect();
+        let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+        let why: String = why.chars().take(MOST_TOLD).map(plain).collect();
         InferenceError::new(ErrorKind::ModelCorrupt, format!("{}: {why}; {then}", path.display()))
     };
     let missing = |e: &dyn std::fmt::Display| {
