@@ -126,6 +126,10 @@ fn tensor(file: &mut BufReader<File>, tensor: Field, location: &str) -> io::Resu
     let mut out = Vec::new();
     for field in fields(file, tensor.payload, tensor.end)? {
         let bytes = field.end - field.payload;
+        // Some files say that the data is embedded, after it: of two such fields the last one counts.
+        if field.number == TENSOR_DATA_LOCATION && field.value != EXTERNAL {
+            continue;
+        }
         if field.number != TENSOR_RAW_DATA || bytes < LEAST_BYTES {
             copy(file, field.start, field.end, &mut out)?;
             continue;
