@@ -87,6 +87,8 @@ pub enum Command {
 pub enum Make {
     /// A captioned vertical video from a script
     Short(Short),
+    /// A podcast episode from a script with speakers
+    Podcast(speech::Podcast),
     /// Pictures from a prompt
     Image(images::MakeImage),
     /// A wide picture for the top of a page, as WebP under a size

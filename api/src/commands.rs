@@ -88,6 +88,7 @@ async fn dispatch(command: Command, config: Config, reporter: &mut Reporter) -> 
     let mut context = Context { config, reporter, cancel };
     let outcome = match command {
         Command::Make(Make::Short(args)) => make::short(&mut context, &args).await,
+        Command::Make(Make::Podcast(args)) => make::podcast(&mut context, &args).await,
         Command::Make(Make::Image(args)) => pictures::image::run(&mut context, &args).await,
         Command::Make(Make::Hero(args)) => pictures::hero::run(&mut context, &args).await,
         Command::Make(Make::Thumbnail(args)) => pictures::thumbnail::run(&mut context, &args).await,
@@ -136,6 +137,7 @@ fn asks_json(command: &Command) -> bool {
     use crate::cli::Models;
     match command {
         Command::Make(Make::Short(args)) => args.json,
+        Command::Make(Make::Podcast(args)) => args.json,
         Command::Make(Make::Image(args)) => args.json,
         Command::Make(Make::Hero(args)) => args.json,
         Command::Make(Make::Thumbnail(args)) => args.json,

@@ -24,7 +24,7 @@ impl OutputFolder {
     pub fn claim(dir: &Path) -> Outcome<Self> {
         std::fs::create_dir_all(dir)
             .map_err(|e| Failure::io(format!("create the output folder {}", dir.display()), &e))?;
-        match FolderLock::attempt(&dir.join(LOCK), "make short")? {
+        match FolderLock::attempt(&dir.join(LOCK), "make")? {
             Attempt::Held(lock) => {
                 sweep(dir);
                 Ok(Self { dir: dir.to_path_buf(), _lock: lock })

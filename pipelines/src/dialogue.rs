@@ -48,24 +48,33 @@ pub fn parse(script: &str) -> Result<Vec<Turn>, PipelineError> {
             format!("the script has {} bytes; at most {MOST_BYTES} are read: split it", script.len());
         return Err(PipelineError::new(ErrorKind::Limit, message));
     }
-    let mut reader = Reader::default();
+    let mut reader = Reader::new(USUAL_PAUSE);
     for (at, line) in script.lines().enumerate() {
-        reader.line(line.trim(), at + 1)?;
+        let line = line.trim();
+        if !line.starts_with('#') {
+            reader.line(line, at + 1).map_err(|why| invalid(at + 1, &why))?;
+        }
     }
     match reader.turns.is_empty() {
-        true => Err(invalid(1, "nobody says anything; write lines such as `Ada: Hello.`")),
+        true => Err(invalid(1, NOBODY)),
         false => Ok(reader.turns),
     }
 }
+
+/// What is wrong with a script without a turn.
+pub(crate) const NOBODY: &str = "nobody says anything; write lines such as `Ada: Hello.`";
 
 /// The speakers, sorted.
 pub fn speakers(turns: &[Turn]) -> BTreeSet<&str> {
     turns.iter().map(|turn| turn.speaker.as_str()).collect()
 }
 
-#[derive(Default)]
-struct Reader {
-    turns: Vec<Turn>,
+/// Reads a dialogue line by line; an error says why a line cannot be read.
+pub(crate) struct Reader {
+    /// What was read so far.
+    pub(crate) turns: Vec<Turn>,
+    /// Silence before a turn of which nothing is said, in seconds.
+    usual: f64,
     speaker: Option<String>,
     speed: Option<f32>,
     /// Pauses since the last turn.
@@ -75,8 +84,23 @@ struct Reader {
 }
 
 impl Reader {
-    fn line(&mut self, line: &str, at: usize) -> Result<(), PipelineError> {
-        if line.is_empty() || line.starts_with('#') {
+    pub(crate) fn new(usual: f64) -> Self {
+        Self { turns: Vec::new(), usual, speaker: None, speed: None, pause: None, goes_on: false }
+    }
+
+    /// Something new begins with the next line, which names its speaker.
+    pub(crate) fn part(&mut self) {
+        (self.speaker, self.speed, self.goes_on) = (None, None, false);
+    }
+
+    /// Silence before turns from now on of which nothing is said.
+    pub(crate) fn usual_pause(&mut self, seconds: f64) {
+        self.usual = seconds;
+    }
+
+    /// Reads line `at` of the script, trimmed.
+    pub(crate) fn line(&mut self, line: &str, at: usize) -> Result<(), String> {
+        if line.is_empty() {
             return Ok(());
         }
         let said = match named(line) {
@@ -91,23 +115,22 @@ impl Reader {
     }
 
     /// Text with directions in brackets.
-    fn said(&mut self, mut rest: &str, at: usize) -> Result<(), PipelineError> {
+    fn said(&mut self, mut rest: &str, at: usize) -> Result<(), String> {
         while let Some((before, after)) = rest.split_once('[') {
             self.text(before.trim(), at)?;
-            let (direction, after) =
-                after.split_once(']').ok_or_else(|| invalid(at, "a `[` has no `]` in its line"))?;
-            self.direction(direction.trim(), at)?;
+            let (direction, after) = after.split_once(']').ok_or("a `[` has no `]` in its line")?;
+            self.direction(direction.trim())?;
             rest = after;
         }
         self.text(rest.trim(), at)
     }
 
-    fn text(&mut self, text: &str, at: usize) -> Result<(), PipelineError> {
+    fn text(&mut self, text: &str, at: usize) -> Result<(), String> {
         if text.is_empty() {
             return Ok(());
         }
         let Some(speaker) = &self.speaker else {
-            return Err(invalid(at, "nobody says this; begin the line with a name and a colon"));
+            return Err("nobody says this; begin the line with a name and a colon".into());
         };
         match self.turns.last_mut().filter(|_| self.goes_on) {
             Some(turn) => {
@@ -115,7 +138,7 @@ impl Reader {
                 turn.text.push_str(text);
             }
             None => {
-                let usual = if self.turns.is_empty() { 0.0 } else { USUAL_PAUSE };
+                let usual = if self.turns.is_empty() { 0.0 } else { self.usual };
                 let pause = self.pause.take().unwrap_or(usual);
                 let (speaker, text) = (speaker.clone(), text.to_owned());
                 self.turns.push(Turn { speaker, text, speed: self.speed, pause, line: at });
@@ -125,7 +148,7 @@ impl Reader {
         Ok(())
     }
 
-    fn direction(&mut self, direction: &str, at: usize) -> Result<(), PipelineError> {
+    fn direction(&mut self, direction: &str) -> Result<(), String> {
         let (word, value) = direction.split_once(char::is_whitespace).unwrap_or((direction, ""));
         let number = |value: &str| value.trim().parse::<f64>().ok();
         match word {
@@ -133,24 +156,20 @@ impl Reader {
                 let seconds = number(value.trim().trim_end_matches('s'));
                 let seconds = seconds.filter(|seconds| (0.0..=MOST_PAUSE).contains(seconds));
                 let seconds = seconds.ok_or_else(|| {
-                    invalid(
-                        at,
-                        &format!("`[{direction}]`: expected `[pause 0.5s]`, of 0 to {MOST_PAUSE} seconds"),
-                    )
+                    format!("`[{direction}]`: expected `[pause 0.5s]`, of 0 to {MOST_PAUSE} seconds")
                 })?;
                 self.pause = Some((self.pause.unwrap_or(0.0) + seconds).min(MOST_PAUSE));
             }
             "speed" => {
                 let speed = number(value).filter(|speed| (0.5..=2.0).contains(speed));
-                let speed = speed.ok_or_else(|| {
-                    invalid(at, &format!("`[{direction}]`: expected `[speed 1.2]`, of 0.5 to 2"))
-                })?;
+                let speed =
+                    speed.ok_or_else(|| format!("`[{direction}]`: expected `[speed 1.2]`, of 0.5 to 2"))?;
                 self.speed = Some(speed as f32);
             }
             _ => {
-                let why =
-                    format!("`[{direction}]` is no direction; there are `[pause 0.5s]` and `[speed 1.2]`");
-                return Err(invalid(at, &why));
+                return Err(format!(
+                    "`[{direction}]` is no direction; there are `[pause 0.5s]` and `[speed 1.2]`"
+                ));
             }
         }
         self.goes_on = false;

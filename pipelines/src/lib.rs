@@ -1,4 +1,4 @@
-//! What a job means: scripts, presets, validated specs, and the durable workflow that makes a Short.
+//! What a job means: scripts, presets, validated specs, and the durable workflows that make Shorts and podcasts.
 //!
 //! The way of a job: a text becomes a [`Document`] ([`script`]), [`Runner::prepare`] makes it a
 //! validated, self-contained [`Short`] ([`spec`]), [`Runner::submit`] has the [`engine`] carry it
@@ -15,6 +15,7 @@ pub mod names;
 mod prepare;
 pub mod preset;
 pub mod report;
+pub mod rundown;
 pub mod runner;
 pub mod script;
 pub mod spec;
@@ -24,8 +25,9 @@ pub mod workflows;
 
 pub use error::{ErrorKind, PipelineError, Result};
 pub use events::{Event, JobEvent, Stage, StepKey};
+pub use prepare::check_voices;
 pub use preset::{Preset, Presets};
-pub use report::Report;
+pub use report::{PodcastReport, Report};
 pub use runner::{JobId, Painter, Parts, Runner, RunnerConfig, Speaker, Submitted, Versions};
-pub use script::{Document, Script, ScriptError};
-pub use spec::{Files, PainterChoice, Short, ShortOptions};
+pub use script::{Document, EpisodeDocument, Script, ScriptError};
+pub use spec::{Files, JobSpec, PainterChoice, Podcast, PodcastOptions, Short, ShortOptions};

@@ -1,6 +1,11 @@
 //! From a script to a job: names resolved, values checked, files read, hashed and stored.
 
-use crate::engine::blocking;
+mod files;
+mod podcast;
+
+pub use podcast::check_voices;
+pub(crate) use podcast::podcast;
+
 use crate::error::{ErrorKind, PipelineError, Result};
 use crate::names;
 use crate::preset::{Preset, encoder_speed};
@@ -11,11 +16,7 @@ use crate::spec::{
 };
 use crate::timing;
 use reelsmith_media::cards::palette_names;
-use reelsmith_media::picture;
-use reelsmith_media::sound::Track;
 use reelsmith_storage::Digest;
-use std::path::{Path, PathBuf};
-use tokio::sync::Semaphore;
 
 /// Words a second that a voice speaks at its own rate, for the estimate that people are told.
 const WORDS_A_SECOND: f64 = 2.5;
@@ -23,12 +24,6 @@ const WORDS_A_SECOND: f64 = 2.5;
 const WORDS_A_SECOND_AT_MOST: f64 = 3.6;
 /// Words of a title made from the first ones.
 const TITLE_WORDS: usize = 8;
-/// Given files that are decoded at once, whoever submits them: a picture of 64 megapixels takes 200 MB.
-static DECODING: Semaphore = Semaphore::const_new(2);
-/// Bytes of a given picture.
-const PICTURE_BYTES: u64 = 256 << 20;
-/// Bytes of a given sound file.
-const MUSIC_BYTES: u64 = 1 << 30;
 
 /// Makes a job of a script.
 pub(crate) async fn short(
@@ -52,7 +47,10 @@ pub(crate) async fn short(
         version: SPEC_VERSION,
         title: title(document),
         voice,
-        seed: options.seed.or(script.seed).unwrap_or_else(|| seed(document)),
+        seed: options
+            .seed
+            .or(script.seed)
+            .unwrap_or_else(|| seed(script.scenes.iter().map(|scene| scene.text.as_str()))),
         music: music(parts, document, options, files, &preset).await?,
         palette,
         max_seconds,
@@ -64,10 +62,10 @@ pub(crate) async fn short(
 }
 
 /// What went wrong with a value, told where it was written: in the command or in the script.
-fn wrong(
-    document: &Document,
+fn wrong<S, F: Ord>(
+    document: &Document<S, F>,
     from_options: bool,
-    field: Field,
+    field: F,
     kind: ErrorKind,
     problem: &str,
     expected: &str,
@@ -114,15 +112,23 @@ fn voice(parts: &Parts, document: &Document, options: &ShortOptions) -> Result<V
 
 fn palette(preset: &Preset, document: &Document, options: &ShortOptions) -> Result<String> {
     let named = options.style.as_deref().or(document.script.style.as_deref());
-    let name = named.unwrap_or(&preset.style.palette);
+    let from_options = options.style.is_some() || document.script.style.is_none();
+    known_palette(document, named.unwrap_or(&preset.style.palette), from_options, Field::Style)
+}
+
+fn known_palette<S, F: Ord>(
+    document: &Document<S, F>,
+    name: &str,
+    from_options: bool,
+    field: F,
+) -> Result<String> {
     let mut known = palette_names();
     known.push("auto");
     if known.contains(&name) {
         return Ok(name.to_owned());
     }
     let problem = format!("there is no palette `{name}`; {}", names::hint(name, known.iter().copied()));
-    let from_options = options.style.is_some() || document.script.style.is_none();
-    Err(wrong(document, from_options, Field::Style, ErrorKind::UnknownName, &problem, "a palette's name"))
+    Err(wrong(document, from_options, field, ErrorKind::UnknownName, &problem, "a palette's name"))
 }
 
 fn max_seconds(preset: &Preset, options: &ShortOptions) -> Result<f64> {
@@ -171,10 +177,10 @@ pub(crate) fn longer_hint(preset: &Preset, max: f64) -> String {
     }
 }
 
-/// A seed from the words themselves, so that the same script gives the same video. Below 2^53, which
+/// A seed from the words themselves, so that the same script gives the same file. Below 2^53, which
 /// is as far as JSON numbers are exact everywhere.
-fn seed(document: &Document) -> u64 {
-    let text: Vec<&str> = document.script.scenes.iter().map(|scene| scene.text.as_str()).collect();
+fn seed<'a>(texts: impl Iterator<Item = &'a str>) -> u64 {
+    let text: Vec<&str> = texts.collect();
     let digest = Digest::of(text.join("\n\n").as_bytes());
     let first = digest.as_bytes().first_chunk::<8>().expect("a digest has 32 bytes");
     u64::from_le_bytes(*first) >> 11
@@ -183,17 +189,18 @@ fn seed(document: &Document) -> u64 {
 fn title(document: &Document) -> String {
     let script = &document.script;
     let heading = script.scenes.iter().find_map(|scene| scene.heading.clone());
-    script.title.clone().or(heading).unwrap_or_else(|| {
-        let words = script.scenes.iter().flat_map(|scene| scene.text.split_whitespace());
-        first_words(words.take(TITLE_WORDS)).trim_end_matches(['.', ',', ';', ':']).to_owned()
-    })
+    script
+        .title
+        .clone()
+        .or(heading)
+        .unwrap_or_else(|| first_words(script.scenes.iter().flat_map(|scene| scene.text.split_whitespace())))
 }
 
-/// As many of the words as a title has room for; of a first one that is too long, its beginning.
+/// A title of the first words: as many as it has room for; of a first one that is too long, its beginning.
 fn first_words<'a>(words: impl Iterator<Item = &'a str>) -> String {
     let mut title = String::new();
     let mut room = limits::TITLE_CHARS;
-    for word in words {
+    for word in words.take(TITLE_WORDS) {
         let space = usize::from(!title.is_empty());
         let chars = word.chars().count() + space;
         if chars > room && space > 0 {
@@ -203,7 +210,7 @@ fn first_words<'a>(words: impl Iterator<Item = &'a str>) -> String {
         title.extend(word.chars().take(room));
         room = room.saturating_sub(chars);
     }
-    title
+    title.trim_end_matches(['.', ',', ';', ':']).to_owned()
 }
 
 async fn scenes(
@@ -235,15 +242,8 @@ async fn given_picture(
     number: usize,
     name: &str,
 ) -> Result<GivenFile> {
-    let located = locate(files, name, PICTURE_BYTES);
-    let checked = decoding(move || {
-        let path = located?;
-        picture::load(&path)?;
-        Ok(path)
-    });
-    let path =
-        checked.await.map_err(|error| in_script(document, Field::Picture(number), &error, "picture"))?;
-    store(parts, name, &path).await
+    let given = files::picture(parts, files, name, |_| Ok(())).await;
+    given.map_err(|error| in_script(document, Field::Picture(number), error, "picture"))
 }
 
 async fn music(
@@ -262,108 +262,22 @@ async fn music(
     if let Some(Err(error)) = options.music.as_ref().map(Music::check) {
         return Err(wrong(document, true, Field::Music, error.kind(), &error.to_string(), &music_expected()));
     }
-    let located = locate(files, &name, MUSIC_BYTES);
-    let ffmpeg = parts.ffmpeg.clone();
-    let checked = decoding(move || {
-        let path = located?;
-        Track::decode(&ffmpeg, &path, 1.0)?;
-        Ok(path)
-    });
-    let path = checked.await.map_err(|error| match options.music {
+    let given = files::music(parts, files, &name).await.map_err(|error| match options.music {
         Some(_) => error,
-        None => in_script(document, Field::Music, &error, "sound file"),
-    })?;
-    store(parts, &name, &path).await.map(MusicChoice::File)
-}
-
-/// Decodes a file in its turn. The turn lasts as long as the work, even if nobody waits for it any more.
-async fn decoding<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let turn = DECODING.acquire().await.expect("the semaphore is never closed");
-    blocking(move || {
-        let _turn = turn;
-        work()
-    })
-    .await
+        None => in_script(document, Field::Music, error, "sound file"),
+    });
+    given.map(MusicChoice::File)
 }
 
 /// A file's problem, told where the script names the file. A missing program is no fault of the script.
-fn in_script(document: &Document, field: Field, error: &PipelineError, what: &str) -> PipelineError {
+fn in_script<S, F: Ord>(
+    document: &Document<S, F>,
+    field: F,
+    error: PipelineError,
+    what: &str,
+) -> PipelineError {
     match error.kind() {
-        kind @ (ErrorKind::ToolMissing | ErrorKind::Interrupted | ErrorKind::DiskFull) => {
-            PipelineError::new(kind, error.to_string())
-        }
+        ErrorKind::ToolMissing | ErrorKind::Interrupted | ErrorKind::DiskFull | ErrorKind::Storage => error,
         _ => document.error(field, error.to_string(), format!("a {what} that can be read")).into(),
-    }
-}
-
-/// The file of that name, if the scripts of this caller may name it and it is not too large.
-fn locate(files: &Files, name: &str, most: u64) -> Result<PathBuf> {
-    let refused = |why: String| PipelineError::new(ErrorKind::InvalidInput, why);
-    let path = match files {
-        Files::Refused => {
-            return Err(refused(format!("`{name}` cannot be used: this service takes no files")));
-        }
-        Files::Beside(dir) => dir.join(name),
-        Files::Within(dir) => within(dir, name)?,
-    };
-    let found = std::fs::metadata(&path).map_err(|e| refused(format!("`{name}` cannot be read: {e}")))?;
-    match found.len() {
-        _ if !found.is_file() => Err(refused(format!("`{name}` is not a file"))),
-        bytes if bytes > most => {
-            let message = format!("`{name}` has {bytes} bytes; at most {most} are taken");
-            Err(PipelineError::new(ErrorKind::Limit, message))
-        }
-        _ => Ok(path),
-    }
-}
-
-/// A name that leads outside the directory is answered like one that does not exist, so that nothing
-/// can be learnt about the rest of the machine.
-fn within(dir: &Path, name: &str) -> Result<PathBuf> {
-    let inside = dir.canonicalize().and_then(|dir| Ok((dir.join(name).canonicalize()?, dir)));
-    match inside {
-        Ok((path, dir)) if path.starts_with(&dir) => Ok(path),
-        _ => {
-            let message = format!("`{name}` is not among the files that this service may use");
-            Err(PipelineError::new(ErrorKind::InvalidInput, message))
-        }
-    }
-}
-
-async fn store(parts: &Parts, name: &str, path: &Path) -> Result<GivenFile> {
-    let (digest, bytes) = parts.blobs.put_file(path).await?;
-    Ok(GivenFile { name: name.to_owned(), sha256: digest.to_string(), bytes })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::{Arc, Barrier};
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn two_files_are_decoded_at_once_and_a_turn_outlives_who_waited_for_it() {
-        let barrier = Arc::new(Barrier::new(3));
-        let (begun, mut told) = tokio::sync::mpsc::channel(2);
-        let decode = || {
-            let (barrier, begun) = (barrier.clone(), begun.clone());
-            tokio::spawn(decoding(move || {
-                begun.blocking_send(()).expect("the test listens");
-                barrier.wait();
-                Ok(())
-            }))
-        };
-        let both = [decode(), decode()];
-        for _ in &both {
-            told.recv().await.expect("it begins");
-        }
-        both.iter().for_each(|task| task.abort());
-        assert!(DECODING.try_acquire().is_err(), "a third would have begun");
-        blocking(move || {
-            barrier.wait();
-            Ok(())
-        })
-        .await
-        .unwrap();
-        decoding(|| Ok(())).await.unwrap();
     }
 }

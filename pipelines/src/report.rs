@@ -3,6 +3,10 @@
 //! `docs/script.md` shows one. It is made from the rows and artifacts of the job alone, so that the
 //! same job has the same report.
 
+mod podcast;
+
+pub use podcast::{PODCAST_REPORT_VERSION, PodcastReport, TurnFact};
+
 use crate::images::Recipe;
 use crate::runner::Versions;
 use crate::spec::VoiceChoice;

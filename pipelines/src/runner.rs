@@ -1,15 +1,16 @@
 //! The one door to jobs: prepare, submit, follow, cancel, fetch.
 
-use crate::engine::{Engine, EngineConfig, Stores};
+use crate::engine::{Engine, EngineConfig, Stores, Workflow};
 use crate::error::Result;
 use crate::events::JobEvent;
 use crate::faults::Faults;
 use crate::prepare;
 use crate::preset::Presets;
 use crate::report::ModelFact;
-use crate::script::Document;
-use crate::spec::{Files, PainterChoice, Short, ShortOptions};
-use crate::workflows::short::{KIND, ShortWorkflow};
+use crate::script::{Document, EpisodeDocument};
+use crate::spec::{Files, JobSpec, PainterChoice, Podcast, PodcastOptions, Short, ShortOptions};
+use crate::workflows::podcast::PodcastWorkflow;
+use crate::workflows::short::ShortWorkflow;
 use futures::Stream;
 use reelsmith_inference_core::ModelId;
 use reelsmith_inference_core::speech::Voice;
@@ -135,9 +136,10 @@ impl Runner {
         let parts = Arc::new(parts);
         let RunnerConfig { engine_db: db, scratch, slots, reconcile_every, faults } = config;
         let stores = Stores { jobs: parts.jobs.clone(), blobs: parts.blobs.clone() };
-        let workflow = Arc::new(ShortWorkflow::new(parts.clone()));
+        let workflows: Vec<Arc<dyn Workflow>> =
+            vec![Arc::new(ShortWorkflow::new(parts.clone())), Arc::new(PodcastWorkflow::new(parts.clone()))];
         let config = EngineConfig { db, scratch, slots, reconcile_every, faults };
-        let engine = Engine::start(config, stores, vec![workflow]).await?;
+        let engine = Engine::start(config, stores, workflows).await?;
         Ok(Runner { engine, parts })
     }
 
@@ -150,15 +152,28 @@ impl Runner {
         prepare::short(&self.parts, document, options, files).await
     }
 
+    /// The same for an episode.
+    ///
+    /// # Errors
+    /// As [`Runner::prepare`].
+    pub async fn prepare_podcast(
+        &self,
+        document: &EpisodeDocument,
+        options: &PodcastOptions,
+        files: &Files,
+    ) -> Result<Podcast> {
+        prepare::podcast(&self.parts, document, options, files).await
+    }
+
     /// Stores the job, which starts as soon as a slot is free. The same job again is found, and resumed
     /// if it had failed or been cancelled; its finished steps are not redone. Once polled, it goes on to
     /// its end even if it is dropped.
     ///
     /// # Errors
     /// `Interrupted` at shutdown; `Storage` or `DiskFull`.
-    pub async fn submit(&self, short: Short) -> Result<Submitted> {
-        let id = short.id();
-        let (new, state) = self.engine.submit(KIND, &id, short.to_value()).await?;
+    pub async fn submit<S: JobSpec>(&self, spec: S) -> Result<Submitted> {
+        let (id, spec) = (spec.id(), spec.to_value());
+        let (new, state) = self.engine.submit(S::KIND, &id, spec).await?;
         Ok(Submitted { id, new, state })
     }
 
@@ -203,8 +218,9 @@ impl Runner {
         self.engine.cancel(id).await
     }
 
-    /// Outputs of the steps finished so far. Those of a finished job include `video.mp4`,
-    /// `captions.srt`, `captions.vtt`, `thumbnail.jpg` and `report.json`.
+    /// Outputs of the steps finished so far. Those of a finished Short include `video.mp4`,
+    /// `captions.srt`, `captions.vtt`, `thumbnail.jpg` and `report.json`; those of a finished podcast `episode.mp3`,
+    /// `transcript.srt`, `transcript.vtt`, `transcript.txt`, `chapters.json`, `cover.jpg` and `report.json`.
     ///
     /// # Errors
     /// `NotFound` or `Storage`.

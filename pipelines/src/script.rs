@@ -13,6 +13,7 @@ mod lines;
 mod markdown;
 mod node;
 mod place;
+pub mod podcast;
 mod render;
 mod values;
 
@@ -23,6 +24,7 @@ pub use error::{Mistake, ScriptError};
 pub use json::parse_json;
 pub use markdown::parse_markdown;
 pub use place::{Document, Field, Position};
+pub use podcast::{Episode, EpisodeDocument, EpisodeField, parse_episode};
 pub(crate) use values::music_expected;
 
 use crate::error::{ErrorKind, PipelineError};

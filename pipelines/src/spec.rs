@@ -1,5 +1,9 @@
 //! The validated job: every name resolved, every file hashed and stored, nothing left to guess.
 
+mod podcast;
+
+pub use podcast::{Podcast, PodcastChapter, PodcastMusic, PodcastOptions, PodcastTurn};
+
 use crate::error::{ErrorKind, PipelineError, Result};
 use crate::images::ModelNote;
 use crate::preset::Preset;
@@ -9,6 +13,7 @@ use crate::script::Music;
 use reelsmith_inference_core::ModelId;
 use reelsmith_inference_core::image::Sampler;
 use reelsmith_storage::Digest;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -37,35 +42,46 @@ pub struct ShortOptions {
     pub encoder_speed: Option<String>,
 }
 
-impl Short {
+/// What a kind of job is given: everything that it needs, so that the same spec is the same job.
+pub trait JobSpec: Serialize + DeserializeOwned + Send {
+    /// The kind of job.
+    const KIND: &'static str;
+    /// Raised when the same spec would give other files; part of a job's identity.
+    const VERSION: u32;
+
     /// The job's identity: the same spec is the same job.
-    pub fn id(&self) -> JobId {
+    fn id(&self) -> JobId {
         let bytes = serde_json::to_vec(self).expect("strings, numbers and lists are always JSON");
         let digest = Digest::of(&bytes).to_string();
-        JobId(format!("{}-{}", crate::workflows::short::KIND, &digest[..32]))
+        JobId(format!("{}-{}", Self::KIND, &digest[..32]))
     }
 
     /// Reads a stored spec.
     ///
     /// # Errors
     /// `InvalidInput` if this program did not write it.
-    pub fn from_value(spec: &serde_json::Value) -> Result<Self> {
+    fn from_value(spec: &serde_json::Value) -> Result<Self> {
         let stale = |why: String| {
             let message =
                 format!("the stored job cannot be run by this version ({why}); submit its script again");
             PipelineError::new(ErrorKind::InvalidInput, message)
         };
-        let version = spec["version"].as_u64().unwrap_or(0);
-        if version != u64::from(SPEC_VERSION) {
-            return Err(stale(format!("its spec has version {version}, this program writes {SPEC_VERSION}")));
+        let (version, own) = (spec["version"].as_u64().unwrap_or(0), Self::VERSION);
+        if version != u64::from(own) {
+            return Err(stale(format!("its spec has version {version}, this program writes {own}")));
         }
         Self::deserialize(spec).map_err(|e| stale(e.to_string()))
     }
 
     /// The spec as it is stored.
-    pub fn to_value(&self) -> serde_json::Value {
+    fn to_value(&self) -> serde_json::Value {
         serde_json::to_value(self).expect("strings, numbers and lists are always JSON")
     }
+}
+
+impl JobSpec for Short {
+    const KIND: &'static str = crate::workflows::short::KIND;
+    const VERSION: u32 = SPEC_VERSION;
 }
 
 /// Which files a script may name.
@@ -79,7 +95,7 @@ pub enum Files {
     Refused,
 }
 
-/// A job of kind `short`: validated and self-contained. Its identity is [`Short::id`].
+/// A job of kind `short`: validated and self-contained. Its identity is [`JobSpec::id`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Short {

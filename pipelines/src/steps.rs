@@ -1,9 +1,12 @@
-//! The steps of a Short: plain async functions that read earlier steps' artifacts and store their own.
+//! The steps of jobs: plain async functions that read earlier steps' artifacts and store their own.
 
 pub(crate) mod captions;
+mod facts;
 mod looks;
+mod music;
 mod painting;
 pub(crate) mod pictures;
+pub(crate) mod podcast;
 pub(crate) mod report;
 pub(crate) mod sound;
 pub(crate) mod thumbnail;
@@ -15,9 +18,9 @@ use crate::error::{ErrorKind, PipelineError, Result};
 use crate::events::Stage;
 use crate::spec::Short;
 use crate::timing::{Schedule, Spoken};
-use crate::workflows::short::voice_stage;
 use reelsmith_storage::{Artifact, StepRecord};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 /// How an artifact was made: step and version, what went in by hash, and with which parameters.
 ///
@@ -37,7 +40,7 @@ fn output<'a>(record: &'a StepRecord, name: &str) -> Result<&'a Artifact> {
     })
 }
 
-/// Records of a stage, one per scene.
+/// Records of a stage, one per part.
 async fn records(context: &StepContext, stage: &Stage) -> Result<Vec<StepRecord>> {
     let mut records = Vec::new();
     for step in stage.steps() {
@@ -46,15 +49,26 @@ async fn records(context: &StepContext, stage: &Stage) -> Result<Vec<StepRecord>
     Ok(records)
 }
 
-/// What was spoken in each scene, and the artifacts that say so.
-async fn spoken(context: &StepContext, short: &Short) -> Result<(Vec<Spoken>, Vec<Artifact>)> {
+/// What was spoken in each part of the stage `voice`, and the artifacts that say so.
+async fn spoken(context: &StepContext, voice: &Stage) -> Result<(Vec<Spoken>, Vec<Artifact>)> {
     let (mut spoken, mut artifacts) = (Vec::new(), Vec::new());
-    for (scene, record) in records(context, &voice_stage(short)).await?.iter().enumerate() {
-        let artifact = output(record, &voice::words_name(scene))?;
+    for (part, record) in records(context, voice).await?.iter().enumerate() {
+        let artifact = output(record, &voice::words_name(part))?;
         spoken.push(context.read_json(artifact).await?);
         artifacts.push(artifact.clone());
     }
     Ok((spoken, artifacts))
+}
+
+/// Brings the recordings of the stage `voice` here; answers their files and artifacts.
+async fn recordings(context: &StepContext, voice: &Stage) -> Result<(Vec<PathBuf>, Vec<Artifact>)> {
+    let (mut files, mut artifacts) = (Vec::new(), Vec::new());
+    for (part, record) in records(context, voice).await?.iter().enumerate() {
+        let artifact = output(record, &voice::sound_name(part))?;
+        files.push(context.fetch(&artifact.digest, &artifact.name).await?);
+        artifacts.push(artifact.clone());
+    }
+    Ok((files, artifacts))
 }
 
 /// The time line of the video.

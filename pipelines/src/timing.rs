@@ -17,9 +17,9 @@ pub const PAUSE: f64 = 0.25;
 /// Silence after the last word of the video, at least.
 pub const TAIL: f64 = 0.8;
 /// Sound kept before the first word, so that its onset is whole.
-const KEPT_BEFORE: f64 = 0.06;
+pub(crate) const KEPT_BEFORE: f64 = 0.06;
 /// Sound kept after the last word, so that it rings out.
-const KEPT_AFTER: f64 = 0.2;
+pub(crate) const KEPT_AFTER: f64 = 0.2;
 
 /// What was spoken in one scene.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ impl Schedule {
 
 impl Spoken {
     /// First word's start and last word's end; the whole recording if it has no words.
-    fn bounds(&self) -> (f64, f64) {
+    pub(crate) fn bounds(&self) -> (f64, f64) {
         let first = self.words.first().map_or(0.0, |word| word.start).clamp(0.0, self.seconds);
         let last = self.words.last().map_or(self.seconds, |word| word.end).clamp(first, self.seconds);
         (first, last)

@@ -1,3 +1,4 @@
 //! What kinds of job there are.
 
+pub mod podcast;
 pub mod short;

@@ -4,7 +4,7 @@ mod support;
 
 use reelsmith_pipelines::faults::Faults;
 use reelsmith_pipelines::script::Music;
-use reelsmith_pipelines::{ErrorKind, Files, PipelineError, Runner, Short, ShortOptions};
+use reelsmith_pipelines::{ErrorKind, Files, JobSpec, PipelineError, Runner, Short, ShortOptions};
 use reelsmith_storage::JobState;
 use support::{Desk, document};
 

@@ -2,6 +2,7 @@
 //!
 //! This library holds what those tests share: where the binary and the tools are, running it, measuring it.
 
+pub mod media;
 pub mod process;
 pub mod run;
 pub mod speech;

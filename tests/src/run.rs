@@ -1,6 +1,7 @@
-//! Runs of `reelsmith make short`, watched from outside.
+//! Runs of `reelsmith make short` and `make podcast`, watched from outside.
 
 use crate::{command, process};
+use serde_json::Value;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -31,8 +32,13 @@ impl Ended {
 
 /// `make short script --out out`, offline, with its state in `home`; add what else is wanted.
 pub fn make_short(home: &Path, script: &Path, out: &Path) -> Command {
+    make("short", home, script, out)
+}
+
+/// The same for any kind of product.
+pub fn make(kind: &str, home: &Path, script: &Path, out: &Path) -> Command {
     let mut command = command(home);
-    command.args(["make", "short", "--offline", "--out"]).arg(out).arg(script);
+    command.args(["make", kind, "--offline", "--out"]).arg(out).arg(script);
     command
 }
 
@@ -82,4 +88,19 @@ fn drain(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String
         pipe.read_to_end(&mut bytes).expect("a pipe can be read");
         String::from_utf8_lossy(&bytes).into_owned()
     })
+}
+
+/// The steps that were finished, from the stored events, which a second run tells again: a step that is redone is
+/// there twice.
+///
+/// # Panics
+/// When a line of a run with `--json` is no JSON.
+pub fn finished_steps(ended: &Ended) -> Vec<String> {
+    let events =
+        ended.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a JSON object a line"));
+    let finished = events.filter(|event| event["kind"] == "step_finished");
+    let mut steps: Vec<_> = finished.map(|event| event["step"].to_string()).collect();
+    assert!(!steps.is_empty(), "steps are told");
+    steps.sort();
+    steps
 }

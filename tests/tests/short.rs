@@ -1,11 +1,11 @@
 //! The main job, whole and on real models: a script becomes a Short, which is probed, measured and read back by
 //! programs that are not ours.
 
-use reelsmith_tests::run::{Ended, make_short, run};
+use reelsmith_tests::media::{self, output};
+use reelsmith_tests::run::{finished_steps, make_short, run};
 use reelsmith_tests::speech;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const SCRIPT: &str = "\
 ---
@@ -60,18 +60,6 @@ fn a_script_becomes_a_short() {
     assert_eq!(std::fs::read(&video).expect("written again"), bytes, "the very same video");
 }
 
-/// The steps that were finished, from the stored events, which a second run tells again: a step that is redone is
-/// there twice.
-fn finished_steps(ended: &Ended) -> Vec<String> {
-    let events =
-        ended.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a JSON object a line"));
-    let finished = events.filter(|event| event["kind"] == "step_finished");
-    let mut steps: Vec<_> = finished.map(|event| event["step"].to_string()).collect();
-    assert!(!steps.is_empty(), "steps are told");
-    steps.sort();
-    steps
-}
-
 fn the_only_file(dir: &Path, ending: &str) -> PathBuf {
     let files =
         std::fs::read_dir(dir).expect("the output folder").map(|entry| entry.expect("an entry").path());
@@ -79,14 +67,6 @@ fn the_only_file(dir: &Path, ending: &str) -> PathBuf {
     let file = files.next().unwrap_or_else(|| panic!("{} has no .{ending}", dir.display()));
     assert_eq!(files.next(), None, "one .{ending} only");
     file
-}
-
-/// Standard output and standard error of a program that must succeed.
-fn output(program: &str, arguments: &[&str], file: &Path, rest: &[&str]) -> (String, String) {
-    let output = Command::new(program).args(arguments).arg(file).args(rest).output().expect("starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{program}: {}", text(&output.stderr));
-    (text(&output.stdout), text(&output.stderr))
 }
 
 fn video_is_as_ordered(video: &Path) {
@@ -110,17 +90,8 @@ fn video_is_as_ordered(video: &Path) {
     assert!((8.0..30.0).contains(&seconds), "three short scenes take {seconds} s");
 }
 
-/// Integrated loudness and true peak as ffmpeg's own meter sees them.
 fn loudness_is_as_ordered(video: &Path) {
-    let meter = ["-af", "ebur128=peak=true", "-f", "null", "-"];
-    let (_, log) = output("ffmpeg", &["-hide_banner", "-nostats", "-i"], video, &meter);
-    let summary = log.rsplit_once("Summary:").expect("the meter's summary").1;
-    let value = |name: &str| -> f64 {
-        let line =
-            summary.lines().find(|line| line.trim_start().starts_with(name)).expect("a line of the summary");
-        line.split_whitespace().nth(1).expect("a value").parse().expect("a number")
-    };
-    let (loudness, peak) = (value("I:"), value("Peak:"));
+    let (loudness, peak) = media::loudness(video);
     assert!((loudness + 14.0).abs() <= 0.1, "{loudness} LUFS");
     assert!(peak <= -1.0, "{peak} dBTP");
 }

@@ -1,4 +1,4 @@
-//! `speak`, `dialogue` and `voices clone`
+//! `speak`, `dialogue`, `voices clone` and `make podcast`
 
 use super::values::real;
 use clap::{Args, ValueEnum};
@@ -102,4 +102,38 @@ pub struct CloneVoice {
     /// A model that clones: a catalogue id, or a folder with a converted XTTS-v2
     #[arg(long, default_value = "xtts-v2")]
     pub model: String,
+}
+
+/// `make podcast`
+#[derive(Debug, Args)]
+pub struct Podcast {
+    /// The script: settings between two lines of `---`, `# ` headings as chapters, lines such as `Ada: Hello.`
+    pub script: PathBuf,
+    /// A speaker's voice or mixture, over the script's own; may be given several times
+    #[arg(long = "voice", value_name = "SPEAKER=VOICE")]
+    pub voices: Vec<String>,
+    /// Speaking rate of lines that name none, 0.5 to 2.0, over the script's own
+    #[arg(long, value_parser = |text: &str| real(text, 0.5, 2.0))]
+    pub speed: Option<f32>,
+    /// Music before the first word, over the script's own: a sound file, the mood of a made one, or `none`
+    #[arg(long, value_name = "MUSIC")]
+    pub intro: Option<String>,
+    /// Music under the voices
+    #[arg(long, value_name = "MUSIC")]
+    pub bed: Option<String>,
+    /// Music after the last word
+    #[arg(long, value_name = "MUSIC")]
+    pub outro: Option<String>,
+    /// The cover, over the script's own; a designed one without
+    #[arg(long, value_name = "FILE")]
+    pub cover: Option<PathBuf>,
+    /// Seed of everything drawn by chance, over the script's own
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Folder that receives the finished files
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    pub out: PathBuf,
+    /// Tell progress and result as one JSON object a line on standard output
+    #[arg(long)]
+    pub json: bool,
 }

@@ -66,12 +66,7 @@ pub(super) async fn dialogue(context: &mut Context, args: &Dialogue) -> Outcome 
 
 /// Which voice each speaker has.
 fn voices(args: &Dialogue, turns: &[Turn], known: &[String]) -> Outcome<BTreeMap<String, String>> {
-    let mut voices = BTreeMap::new();
-    for pair in &args.voices {
-        let pair = pair.split_once('=').filter(|(speaker, voice)| !speaker.is_empty() && !voice.is_empty());
-        let (speaker, voice) = pair.ok_or_else(|| Failure::usage("--voice: expected SPEAKER=VOICE"))?;
-        voices.insert(speaker.trim().to_owned(), voice.trim().to_owned());
-    }
+    let mut voices = pairs(&args.voices)?;
     let speakers = speakers(turns);
     if let Some(stranger) = voices.keys().find(|name| !speakers.contains(name.as_str())) {
         let there: Vec<&str> = speakers.into_iter().collect();
@@ -90,6 +85,17 @@ fn voices(args: &Dialogue, turns: &[Turn], known: &[String]) -> Outcome<BTreeMap
         }
     }
     Ok(voices)
+}
+
+/// Voices as they are given to speakers, `SPEAKER=VOICE` each.
+pub(super) fn pairs(given: &[String]) -> Outcome<BTreeMap<String, String>> {
+    let pair = |text: &String| {
+        let pair = text.split_once('=').map(|(speaker, voice)| (speaker.trim(), voice.trim()));
+        let pair = pair.filter(|(speaker, voice)| !speaker.is_empty() && !voice.is_empty());
+        let (speaker, voice) = pair.ok_or_else(|| Failure::usage("--voice: expected SPEAKER=VOICE"))?;
+        Ok((speaker.to_owned(), voice.to_owned()))
+    };
+    given.iter().map(pair).collect()
 }
 
 /// The text of a file, or of standard input where it is `-`.

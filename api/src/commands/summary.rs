@@ -1,4 +1,4 @@
-//! What is told when a Short is finished: where the files are and what was made by what.
+//! What is told when a Short or an episode is finished: where the files are and what was made by what.
 
 use super::{Context, print};
 use crate::config::layers::show_bytes;
@@ -6,18 +6,27 @@ use crate::exit::{Failure, Outcome};
 use crate::progress::Style;
 use reelsmith_media::probe::Check;
 use reelsmith_media::sound::Loudness;
-use reelsmith_pipelines::Report;
 use reelsmith_pipelines::report::{ModelFact, PictureMaker};
+use reelsmith_pipelines::{PodcastReport, Report};
 use reelsmith_storage::Job;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Tells it in the chosen style.
+/// Tells it in the chosen style; `text` makes words of the report.
 ///
 /// # Errors
 /// The report that was just written cannot be read.
-pub(super) fn tell(context: &Context, job: &Job, paths: &[PathBuf]) -> Outcome {
-    let report = report(paths)?;
+pub(super) fn tell<R: Serialize + DeserializeOwned>(
+    context: &Context,
+    job: &Job,
+    paths: &[PathBuf],
+    report: Option<&Path>,
+    text: fn(&[PathBuf], &R) -> String,
+) -> Outcome {
+    let report: R = read(report)?;
     match context.reporter.teller().style() {
         Style::Json => context.reporter.teller().json(&json!({
             "kind": "finished", "job": job.id, "files": paths, "report": report,
@@ -27,28 +36,61 @@ pub(super) fn tell(context: &Context, job: &Job, paths: &[PathBuf]) -> Outcome {
     Ok(())
 }
 
-fn report(paths: &[PathBuf]) -> Outcome<Report> {
-    let path = paths
-        .iter()
-        .find(|path| path.extension().is_some_and(|e| e == "json"))
-        .ok_or_else(|| Failure::failed("the job has no report; this is a defect of reelsmith"))?;
+fn read<R: DeserializeOwned>(path: Option<&Path>) -> Outcome<R> {
+    let path = path.ok_or_else(|| Failure::failed("the job has no report; this is a defect of reelsmith"))?;
     let bytes = std::fs::read(path).map_err(|e| Failure::io(format!("read {}", path.display()), &e))?;
     serde_json::from_slice(&bytes)
         .map_err(|e| Failure::failed(format!("{} is not a report: {e}", path.display())))
 }
 
-fn text(paths: &[PathBuf], report: &Report) -> String {
-    let mut lines = vec![format!("\n{} ({:.1} s) is finished:", report.title, report.seconds)];
-    lines.extend(paths.iter().map(|path| format!("  {:>9}  {}", size(path), path.display())));
-    lines.push("Made by what:".to_owned());
+/// What is told of a Short.
+pub(super) fn short(paths: &[PathBuf], report: &Report) -> String {
+    let mut lines = head(&report.title, report.seconds, paths);
     lines.push(item("voice", format!("{}, seed {}", report.voice.voice, report.seed)));
     lines.extend(models(&report.models));
     lines.push(item("pictures", pictures(report)));
     lines.push(item("music", &report.music));
-    let Loudness { integrated_lufs, true_peak_dbtp, .. } = report.loudness.loudness;
-    lines.push(item("loudness", format!("{integrated_lufs:.2} LUFS, true peak {true_peak_dbtp:.2} dBTP")));
+    lines.push(loudness(&report.loudness.loudness));
     lines.extend(checks(&report.checks));
     lines.join("\n")
+}
+
+/// What is told of an episode.
+pub(super) fn podcast(paths: &[PathBuf], report: &PodcastReport) -> String {
+    let mut lines = head(&report.title, report.seconds, paths);
+    let voices: BTreeMap<&str, &str> =
+        report.turns.iter().map(|turn| (turn.speaker.as_str(), turn.voice.as_str())).collect();
+    let voices: Vec<String> = voices.iter().map(|(speaker, voice)| format!("{speaker} {voice}")).collect();
+    lines.push(item("voices", format!("{}, seed {}", voices.join(", "), report.seed)));
+    lines.extend(models(&report.models));
+    let cues = [("intro", &report.intro), ("bed", &report.bed), ("outro", &report.outro)];
+    let cues: Vec<String> = cues
+        .into_iter()
+        .filter(|(_, music)| music.as_str() != "none")
+        .map(|(cue, music)| format!("{cue} {music}"))
+        .collect();
+    lines
+        .push(item("music", if cues.is_empty() { "none: no file is named".into() } else { cues.join(", ") }));
+    let cover = match report.cover.source {
+        PictureMaker::Card => "designed",
+        _ => "given",
+    };
+    lines.push(item("cover", cover));
+    lines.push(item("chapters", report.chapters.len()));
+    lines.push(loudness(&report.loudness.loudness));
+    lines.extend(checks(&report.checks));
+    lines.join("\n")
+}
+
+fn head(title: &str, seconds: f64, paths: &[PathBuf]) -> Vec<String> {
+    let mut lines = vec![format!("\n{title} ({seconds:.1} s) is finished:")];
+    lines.extend(paths.iter().map(|path| format!("  {:>9}  {}", size(path), path.display())));
+    lines.push("Made by what:".to_owned());
+    lines
+}
+
+fn loudness(Loudness { integrated_lufs, true_peak_dbtp, .. }: &Loudness) -> String {
+    item("loudness", format!("{integrated_lufs:.2} LUFS, true peak {true_peak_dbtp:.2} dBTP"))
 }
 
 fn item(name: &str, text: impl std::fmt::Display) -> String {

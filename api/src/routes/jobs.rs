@@ -10,7 +10,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use reelsmith_pipelines::script::{self, Music};
-use reelsmith_pipelines::{Document, Files, JobId, Short, ShortOptions, Submitted};
+use reelsmith_pipelines::{Document, Files, JobId, JobSpec, Short, ShortOptions, Submitted};
 use reelsmith_storage::{Job, JobState, ListJobs};
 use serde::Deserialize;
 use serde_json::value::RawValue;

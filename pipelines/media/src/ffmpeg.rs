@@ -73,18 +73,7 @@ impl Ffmpeg {
     /// `InvalidInput` if the file is missing, `ToolFailed` if ffmpeg finds no audio in it, `Limit`
     /// if it is longer than 20 minutes of stereo at 48 kHz, or as many samples of another form.
     pub fn decode_audio(&self, path: &Path, rate: u32, channels: u16) -> Result<Vec<f32>> {
-        self.decode_audio_while(path, rate, channels, &|| Ok(()))
-    }
-
-    /// The same, asking `go_on` between chunks; its error ends the work.
-    pub(crate) fn decode_audio_while(
-        &self,
-        path: &Path,
-        rate: u32,
-        channels: u16,
-        go_on: &dyn Fn() -> Result<()>,
-    ) -> Result<Vec<f32>> {
-        let samples = self.decode(path, (rate, channels), None, go_on)?;
+        let samples = self.decode(path, (rate, channels), None)?;
         match samples.len() > MAX_DECODED_SAMPLES {
             true => Err(too_long(&format!("the sound of {}", path.display()), rate, channels)),
             false => Ok(samples),
@@ -105,16 +94,29 @@ impl Ffmpeg {
         if seconds * f64::from(rate) * f64::from(channels) > MAX_DECODED_SAMPLES as f64 {
             return Err(too_long(&format!("a sound of {seconds} s"), rate, channels));
         }
-        self.decode(path, (rate, channels), Some(seconds), &|| Ok(()))
+        self.decode(path, (rate, channels), Some(seconds))
     }
 
-    fn decode(
+    fn decode(&self, path: &Path, form: (u32, u16), seconds: Option<f64>) -> Result<Vec<f32>> {
+        let mut samples = Vec::new();
+        // One sample beyond the limit is read, so that the caller can tell that there is more.
+        let most = MAX_DECODED_SAMPLES as u64 + 1;
+        self.decode_pieces(path, form, (seconds, most), &mut |piece| {
+            samples.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(samples)
+    }
+
+    /// Decodes a file's first audio stream to its end, or its first seconds, or that many samples, and hands the
+    /// interleaved samples out in pieces of whole frames; the error of `take` ends the work.
+    pub(crate) fn decode_pieces(
         &self,
         path: &Path,
         (rate, channels): (u32, u16),
-        seconds: Option<f64>,
-        go_on: &dyn Fn() -> Result<()>,
-    ) -> Result<Vec<f32>> {
+        (seconds, most): (Option<f64>, u64),
+        take: &mut dyn FnMut(&[f32]) -> Result<()>,
+    ) -> Result<()> {
         must_be_file(path)?;
         let mut args = strings(&["-protocol_whitelist", "file", "-i"]);
         args.push(file_url(path));
@@ -126,16 +128,16 @@ impl Ffmpeg {
         args.extend(strings(&["-f", "f32le", "-c:a", "pcm_f32le", "pipe:1"]));
         let what = format!("decode the sound of {}", path.display());
         let mut child = self.run(&what, &args, Input::None, Output::Bytes)?;
-        // One sample beyond the limit is read, so that the caller can tell that there is more.
-        let mut stdout = child.take_stdout().take((MAX_DECODED_SAMPLES as u64 + 1) * 4);
+        let mut stdout = child.take_stdout().take(most.saturating_mul(4));
         let (mut samples, mut bytes) = (Vec::new(), Vec::with_capacity(CHUNK));
         loop {
-            go_on()?;
             bytes.clear();
+            samples.clear();
             let read = stdout.by_ref().take(CHUNK as u64).read_to_end(&mut bytes);
             read.map_err(|error| MediaError::io(&what, error))?;
-            // A chunk holds whole samples, unless ffmpeg was stopped within one.
+            // A chunk holds whole frames, unless ffmpeg was stopped within one.
             samples.extend(bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)));
+            take(&samples)?;
             if bytes.len() < CHUNK {
                 break;
             }
@@ -143,7 +145,7 @@ impl Ffmpeg {
         if stdout.limit() > 0 {
             child.wait()?;
         }
-        Ok(samples)
+        Ok(())
     }
 
     /// Starts ffmpeg. `what` says what for in error messages, as "encode out.mp4".

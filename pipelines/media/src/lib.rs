@@ -2,6 +2,7 @@
 
 pub mod captions;
 pub mod cards;
+pub mod cover;
 pub mod decode;
 mod dice;
 mod ease;

@@ -1,12 +1,15 @@
 //! What a finished video really is, as ffprobe and its own boxes tell, and whether that was ordered.
 
 mod boxes;
+pub mod sound;
 
 use boxes::moov_before_mdat;
 
 use crate::ffmpeg::{Ffmpeg, file_url, strings};
 use crate::{ErrorKind, MediaError, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
 use std::path::Path;
 
 /// The facts of a video file.
@@ -115,14 +118,7 @@ pub fn probe(ffmpeg: &Ffmpeg, path: &Path) -> Result<Probe> {
     args.extend(strings(&["-show_streams", "-show_format", "-of", "json"]));
     args.push(file_url(path));
     let what = format!("examine {}", path.display());
-    let bytes = ffmpeg.examine(&what, &args)?;
-    let report: Report = serde_json::from_slice(&bytes).map_err(|error| {
-        MediaError::new(
-            ErrorKind::ToolFailed,
-            format!("could not {what}: ffprobe's answer is not understood"),
-        )
-        .with_source(error)
-    })?;
+    let report: Report = answer(ffmpeg, &what, &args)?;
     let faststart = moov_before_mdat(path)?;
     let stream = |kind: &str| report.streams.iter().find(|stream| stream.codec_type == kind);
     let Some(video) = stream("video") else {
@@ -131,6 +127,14 @@ pub fn probe(ffmpeg: &Ffmpeg, path: &Path) -> Result<Probe> {
     };
     let silent = Stream::default();
     Ok(facts(video, stream("audio").unwrap_or(&silent), number(&report.format.size), faststart))
+}
+
+/// What ffprobe says, as it is wanted.
+fn answer<T: DeserializeOwned>(ffmpeg: &Ffmpeg, what: &str, args: &[OsString]) -> Result<T> {
+    serde_json::from_slice(&ffmpeg.examine(what, args)?).map_err(|error| {
+        let message = format!("could not {what}: ffprobe's answer is not understood");
+        MediaError::new(ErrorKind::ToolFailed, message).with_source(error)
+    })
 }
 
 fn facts(video: &Stream, audio: &Stream, bytes: u64, faststart: bool) -> Probe {

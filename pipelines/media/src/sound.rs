@@ -8,18 +8,23 @@
 pub mod bed;
 mod biquad;
 pub mod duck;
+pub mod episode;
 pub mod limiter;
 pub mod loudness;
 pub mod master;
 pub mod mix;
 pub mod resample;
+pub mod source;
+pub mod tags;
 pub mod wav;
 
 pub use bed::{Mood, bed};
 pub use duck::Ducking;
 pub use loudness::{Loudness, measure};
-pub use master::{LoudnessTarget, Mastered, master_to_aac};
+pub use master::{LoudnessTarget, Mastered, master_to_aac, master_to_mp3};
 pub use mix::{MixSpec, Music, mix};
+pub use source::{Source, Tape};
+pub use tags::{Chapter, Tags};
 
 use crate::ffmpeg::Ffmpeg;
 use crate::{ErrorKind, MediaError, Result};
@@ -135,11 +140,16 @@ pub(crate) fn amplitude_to_db(amplitude: f64) -> f64 {
 pub(crate) fn crossfade(out: &mut [f32], next: &[f32]) {
     let frames = out.len() / 2;
     for (n, (out, next)) in out.chunks_exact_mut(2).zip(next.chunks_exact(2)).enumerate() {
-        let angle = std::f64::consts::FRAC_PI_2 * (n as f64 + 0.5) / frames as f64;
-        let (rising, falling) = (angle.sin() as f32, angle.cos() as f32);
+        let (rising, falling) = equal_power(n, frames);
         out[0] = out[0] * falling + next[0] * rising;
         out[1] = out[1] * falling + next[1] * rising;
     }
+}
+
+/// Gains of what comes and what goes at frame `n` of a crossfade of so many frames.
+pub(crate) fn equal_power(n: usize, frames: usize) -> (f32, f32) {
+    let angle = std::f64::consts::FRAC_PI_2 * (n as f64 + 0.5) / frames as f64;
+    (angle.sin() as f32, angle.cos() as f32)
 }
 
 pub(crate) fn invalid(message: impl Into<String>) -> MediaError {

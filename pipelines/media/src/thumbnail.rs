@@ -29,7 +29,7 @@ pub struct Thumbnail {
 }
 
 /// Contrast of the title's plain words with what is behind them: WCAG 2.2, success criterion 1.4.3.
-const CONTRAST: f32 = 4.5;
+pub(crate) const CONTRAST: f32 = 4.5;
 /// The same for its stressed word, which is large type.
 const CONTRAST_LARGE: f32 = 3.0;
 /// Share of each side that stays free of letters.
@@ -79,19 +79,13 @@ pub fn thumbnail(
 }
 
 /// The least contrast of `ink` with what lies between the brightest and the darkest luminance.
-fn contrast_over((brightest, darkest): (f32, f32), ink: Rgb) -> f32 {
+pub(crate) fn contrast_over((brightest, darkest): (f32, f32), ink: Rgb) -> f32 {
     contrast(brightest, ink.luminance()).min(contrast(darkest, ink.luminance()))
 }
 
 /// What a reader needs: contrast of plain and stressed words, a margin, and every word.
 fn checks((width, height): (u32, u32), set: &Heading, found: [f32; 2], missing: &[char]) -> Vec<Check> {
     let (w, h) = (width as f32, height as f32);
-    let reads = |name: &str, found: f32, least: f32| Check {
-        name: name.into(),
-        expected: format!("at least {least} : 1"),
-        found: format!("{found:.1} : 1"),
-        ok: found >= least,
-    };
     let [left, top, right, bottom] = set.bounds;
     let free = (left / w).min(top / h).min(1.0 - right / w).min(1.0 - bottom / h);
     let lost: String = missing.iter().collect();
@@ -116,6 +110,16 @@ fn checks((width, height): (u32, u32), set: &Heading, found: [f32; 2], missing: 
             found: whole,
         },
     ]
+}
+
+/// A contrast and the least that it must be.
+pub(crate) fn reads(name: &str, found: f32, least: f32) -> Check {
+    Check {
+        name: name.into(),
+        expected: format!("at least {least} : 1"),
+        found: format!("{found:.1} : 1"),
+        ok: found >= least,
+    }
 }
 
 fn room((w, h): (f32, f32)) -> Box2 {
@@ -198,7 +202,7 @@ fn veil(picture: &mut Picture, set: &Heading, palette: &Palette) {
     }
 }
 
-fn blend(px: &mut [u8], Rgb(colour): Rgb, a: f32) {
+pub(crate) fn blend(px: &mut [u8], Rgb(colour): Rgb, a: f32) {
     for (own, c) in px.iter_mut().zip(colour) {
         *own = (f32::from(*own) + (f32::from(c) - f32::from(*own)) * a + 0.5) as u8;
     }

@@ -1,9 +1,8 @@
 //! The settings at the head of a Markdown script: YAML between two lines of `---`.
 
-use super::node::{self, Value};
+use super::ScriptError;
+use super::node::{self, Node, Value};
 use super::place::Source;
-use super::values::{self, Places, SETTINGS};
-use super::{Script, ScriptError};
 use std::ops::Range;
 
 /// Finds the front matter in `text[from..]`: the range of its YAML and where the body starts.
@@ -33,13 +32,11 @@ pub(super) fn find(source: &Source, from: usize) -> Result<Option<(Range<usize>,
     ))
 }
 
-/// Reads the settings in `range` into `script`.
-pub(super) fn read(
-    source: &Source,
-    range: Range<usize>,
-    script: &mut Script,
-    places: &mut Places,
-) -> Result<(), ScriptError> {
+/// Takes a setting: its name and the place of that, and its value.
+pub(super) type Take<'a> = dyn FnMut((&str, &Range<usize>), &Node) -> Result<(), ScriptError> + 'a;
+
+/// Reads the settings in `range`, each into `take`.
+pub(super) fn read(source: &Source, range: Range<usize>, take: &mut Take) -> Result<(), ScriptError> {
     let has_content = source.text[range.clone()].lines().any(|line| {
         let line = line.trim();
         !line.is_empty() && !line.starts_with('#')
@@ -51,9 +48,7 @@ pub(super) fn read(
     let root = node::read(source, range, expected)?;
     match &root.value {
         Value::Null => Ok(()),
-        Value::Map(entries) => entries
-            .iter()
-            .try_for_each(|(key, at, node)| values::take(source, script, places, (key, at), node, SETTINGS)),
+        Value::Map(entries) => entries.iter().try_for_each(|(key, at, node)| take((key, at), node)),
         other => {
             let at = root.range.start..root.range.start;
             Err(source.error(at, format!("found {}", other.describe()), expected))

@@ -13,7 +13,7 @@ const SCENE_KEYS: &[&str] = &["heading", "text", "picture", "pause"];
 /// The first mistake, with its line and column and what was expected.
 pub fn parse_json(source: &str, name: &str) -> Result<Document, ScriptError> {
     let source = Source::new(name, source);
-    markdown::check_size(&source)?;
+    markdown::check_size(&source, super::limits::SCRIPT_BYTES)?;
     // serde_json first: what is not JSON shall not pass for being YAML.
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&source.text) {
         return Err(syntax(&source, &error));

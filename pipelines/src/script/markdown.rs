@@ -2,7 +2,7 @@
 
 use super::lines::{directive, is_definition, is_rule, link_target, strip_marker, trim_closing};
 use super::place::{Document, Field, Source};
-use super::values::{self, Places};
+use super::values::{self, Places, SETTINGS};
 use super::{PictureWish, Scene, Script, ScriptError, count_words, front_matter, inline, limits};
 use std::ops::Range;
 
@@ -12,13 +12,15 @@ use std::ops::Range;
 /// The first mistake, with its line and column and what was expected.
 pub fn parse_markdown(source: &str, name: &str) -> Result<Document, ScriptError> {
     let source = Source::new(name, source);
-    check_size(&source)?;
-    let start = if source.text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    check_size(&source, limits::SCRIPT_BYTES)?;
+    let start = mark(&source);
     let mut script = Script::default();
     let mut places = Places::new();
     let body = match front_matter::find(&source, start)? {
         Some((settings, body)) => {
-            front_matter::read(&source, settings, &mut script, &mut places)?;
+            front_matter::read(&source, settings, &mut |key, node| {
+                values::take(&source, &mut script, &mut places, key, node, SETTINGS)
+            })?;
             body
         }
         None => start,
@@ -37,19 +39,24 @@ pub fn parse_markdown(source: &str, name: &str) -> Result<Document, ScriptError>
     Ok(document)
 }
 
+/// Bytes of a byte order mark at the start.
+pub(super) fn mark(source: &Source) -> usize {
+    if source.text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 }
+}
+
 /// Refuses a text that is too long before anything reads it.
-pub(super) fn check_size(source: &Source) -> Result<(), ScriptError> {
-    match source.text.len() <= limits::SCRIPT_BYTES {
+pub(super) fn check_size(source: &Source, most: usize) -> Result<(), ScriptError> {
+    match source.text.len() <= most {
         true => Ok(()),
         false => {
             let message = format!("the script has {} bytes", source.text.len());
-            Err(source.error(0..0, message, format!("at most {} bytes", limits::SCRIPT_BYTES)))
+            Err(source.error(0..0, message, format!("at most {most} bytes")))
         }
     }
 }
 
 /// The body with comments turned into spaces, so that every place stays what it was.
-fn mask_comments(source: &Source, body: usize) -> Result<String, ScriptError> {
+pub(super) fn mask_comments(source: &Source, body: usize) -> Result<String, ScriptError> {
     let text = &source.text[body..];
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -114,13 +121,7 @@ impl Reader<'_> {
     }
 
     fn narration(&mut self, text: &str, range: Range<usize>) -> Result<(), ScriptError> {
-        let problem = match text {
-            t if t.starts_with("```") || t.starts_with("~~~") => Some("a block of code cannot be spoken"),
-            t if t.starts_with('|') => Some("a table cannot be spoken"),
-            t if t.contains("![") && !t.contains("\\![") => Some("a picture stands on a line of its own"),
-            _ => None,
-        };
-        if let Some(problem) = problem {
+        if let Some(problem) = unspeakable(text) {
             return Err(self.source.error(range, problem, "narration in plain sentences"));
         }
         let (text, item) = strip_marker(text);
@@ -295,6 +296,16 @@ impl Reader<'_> {
     }
 }
 
+/// Why a line cannot be spoken, if so.
+pub(super) fn unspeakable(line: &str) -> Option<&'static str> {
+    match line {
+        t if t.starts_with("```") || t.starts_with("~~~") => Some("a block of code cannot be spoken"),
+        t if t.starts_with('|') => Some("a table cannot be spoken"),
+        t if t.contains("![") && !t.contains("\\![") => Some("a picture stands on a line of its own"),
+        _ => None,
+    }
+}
+
 /// What holds for every script, Markdown or JSON.
 pub(super) fn check(document: &Document) -> Result<(), ScriptError> {
     let scenes = &document.script.scenes;
@@ -342,10 +353,10 @@ fn check_scene(document: &Document, number: usize, scene: &Scene) -> Result<(), 
 }
 
 /// What is expected instead of a control character.
-const READABLE: &str = "readable text in UTF-8";
+pub(super) const READABLE: &str = "readable text in UTF-8";
 
 /// Names the first control character of a text, but for `allowed`.
-fn control_character(text: &str, allowed: char) -> Option<String> {
+pub(super) fn control_character(text: &str, allowed: char) -> Option<String> {
     let found = text.chars().find(|c| c.is_control() && *c != allowed)?;
     Some(format!("found the control character U+{:04X}", u32::from(found)))
 }

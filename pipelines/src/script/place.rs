@@ -48,28 +48,23 @@ pub enum Field {
     ScenePause(usize),
 }
 
-/// A parsed script with the text it came from.
+/// A parsed script with the text it came from: that of a Short, unless another kind is named with its fields.
 #[derive(Debug, Clone)]
-pub struct Document {
+pub struct Document<S = Script, F = Field> {
     /// What the text says.
-    pub script: Script,
+    pub script: S,
     pub(super) source: Source,
-    pub(super) places: BTreeMap<Field, Range<usize>>,
+    pub(super) places: BTreeMap<F, Range<usize>>,
 }
 
-impl Document {
+impl<S, F: Ord> Document<S, F> {
     /// Where a value stands, in bytes of the text; the start of the text for what is not there.
-    pub fn range(&self, field: Field) -> Range<usize> {
+    pub fn range(&self, field: F) -> Range<usize> {
         self.places.get(&field).cloned().unwrap_or(0..0)
     }
 
     /// An error that points at a value.
-    pub fn error(
-        &self,
-        field: Field,
-        message: impl Into<String>,
-        expected: impl Into<String>,
-    ) -> ScriptError {
+    pub fn error(&self, field: F, message: impl Into<String>, expected: impl Into<String>) -> ScriptError {
         self.source.error(self.range(field), message, expected)
     }
 }

@@ -118,7 +118,7 @@ pub(super) fn number(
     })
 }
 
-fn seed(source: &Source, node: &Node) -> Result<u64, ScriptError> {
+pub(super) fn seed(source: &Source, node: &Node) -> Result<u64, ScriptError> {
     match node.value {
         Value::Unsigned(n) => Ok(n),
         _ => {

@@ -5,6 +5,7 @@ use super::{recipe, schedule, spoken};
 use crate::engine::{Kept, StepContext, StepOutput};
 use crate::error::Result;
 use crate::spec::Short;
+use crate::workflows::short::voice_stage;
 use reelsmith_media::captions::{Cue, cues};
 use reelsmith_media::subtitles::{srt, vtt};
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,7 @@ pub(super) struct CaptionFact {
 /// Outputs: `captions.srt`, `captions.vtt`, `cues.json` (a list of [`Cue`]). Detail: [`CaptionFact`].
 pub(crate) async fn run(short: &Short, context: &StepContext) -> Result<StepOutput> {
     context.progress(0, 1, "files")?;
-    let (spoken, inputs) = spoken(context, short).await?;
+    let (spoken, inputs) = spoken(context, &voice_stage(short)).await?;
     let words = schedule(short, &spoken).caption_words(&spoken);
     let style = Looks::new(short)?.captions()?;
     let cues: Vec<Cue> = cues(&words, &style);

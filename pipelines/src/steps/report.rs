@@ -1,24 +1,22 @@
 //! Step `report`: all that is known of the job, and whether it is as ordered.
 
 use super::captions::CaptionFact;
+use super::facts::{file, found, given, most, steps};
 use super::looks::Looks;
+use super::music::told;
 use super::video::VideoFact;
-use super::{output, recipe, records, schedule, sound, spoken};
-use crate::engine::{Kept, StepContext, StepOutput};
-use crate::error::{ErrorKind, PipelineError, Result};
+use super::{facts, output, records, schedule, sound, spoken};
+use crate::engine::{StepContext, StepOutput};
+use crate::error::Result;
 use crate::events::StepKey;
 use crate::report::{FileFact, PictureFact, REPORT_VERSION, Report, SceneFact, StepFact};
 use crate::runner::Parts;
 use crate::spec::{MusicChoice, Short};
 use crate::timing::{Schedule, Spoken};
-use crate::workflows::short::pictures_stage;
+use crate::workflows::short::{pictures_stage, voice_stage};
 use reelsmith_media::probe::Check;
 use reelsmith_media::sound::Mastered;
-use reelsmith_storage::{Artifact, StepRecord};
-use serde::de::DeserializeOwned;
-use serde_json::json;
-
-const VERSION: u32 = 1;
+use reelsmith_storage::Artifact;
 
 /// The files that a person gets, but for the report.
 const FILES: &[&str] = &["video.mp4", "captions.srt", "captions.vtt", "thumbnail.jpg"];
@@ -33,21 +31,7 @@ pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> 
     context.progress(0, 1, "files")?;
     let facts = Facts::gather(short, context).await?;
     let report = facts.report(parts, short, context);
-    let bad: Vec<String> = report
-        .checks
-        .iter()
-        .filter(|check| !check.ok)
-        .map(|check| format!("{} is {} instead of {}", check.name, check.found, check.expected))
-        .collect();
-    if !bad.is_empty() {
-        let message = format!("the finished files are not what was ordered: {}", bad.join(", "));
-        return Err(PipelineError::new(ErrorKind::Verification, message));
-    }
-    let recipe = recipe("report", VERSION, &facts.outputs.iter().collect::<Vec<_>>(), json!({}));
-    let json = serde_json::to_vec_pretty(&report).expect("texts and numbers are always JSON");
-    let kept = Kept { name: "report.json".into(), media_type: "application/json", recipe: &recipe };
-    let artifact = context.keep_bytes(json, kept).await?;
-    Ok(StepOutput { artifacts: vec![artifact], detail: json!({ "checks": report.checks.len() }) })
+    facts::keep(&report, &report.checks, &facts.outputs, context).await
 }
 
 /// What the other steps left.
@@ -65,7 +49,7 @@ struct Facts {
 
 impl Facts {
     async fn gather(short: &Short, context: &StepContext) -> Result<Self> {
-        let (spoken, _) = spoken(context, short).await?;
+        let (spoken, _) = spoken(context, &voice_stage(short)).await?;
         let all = context.records().await?;
         let mut outputs = Vec::new();
         for name in FILES {
@@ -96,11 +80,7 @@ impl Facts {
             preset_version: short.preset.version,
             seed: short.seed,
             voice: short.voice.clone(),
-            music: match &short.music {
-                MusicChoice::None => "none".into(),
-                MusicChoice::Mood(mood) => format!("mood {mood}"),
-                MusicChoice::File(file) => format!("file {}", file.name),
-            },
+            music: told(&short.music),
             palette: self.palette.clone(),
             seconds: self.schedule.seconds(),
             inputs: inputs(short),
@@ -133,23 +113,10 @@ impl Facts {
 
     /// The probe's own checks, and those of what a probe cannot see.
     fn checks(&self, short: &Short) -> Vec<Check> {
-        let rules = &short.preset.audio;
-        let loudness = self.loudness.loudness;
         let seconds = self.schedule.seconds();
         let mut checks = self.video.checks.clone();
+        checks.extend(facts::sound_checks(&self.loudness, &sound::target(short)));
         checks.extend([
-            Check {
-                name: "loudness".into(),
-                expected: format!("{} LUFS ± {}", rules.lufs, rules.tolerance_lu),
-                found: format!("{:.2} LUFS", loudness.integrated_lufs),
-                ok: (loudness.integrated_lufs - rules.lufs).abs() <= rules.tolerance_lu,
-            },
-            Check {
-                name: "true peak".into(),
-                expected: format!("at most {} dBTP", rules.true_peak_dbtp),
-                found: format!("{:.2} dBTP", loudness.true_peak_dbtp),
-                ok: loudness.true_peak_dbtp <= rules.true_peak_dbtp,
-            },
             most("longest duration", "s", short.max_seconds, seconds),
             most("caption end", "s", seconds, self.captions.end),
             Check {
@@ -177,44 +144,11 @@ impl Facts {
     }
 }
 
-fn most(name: &str, unit: &str, limit: f64, found: f64) -> Check {
-    Check {
-        name: name.into(),
-        expected: format!("at most {limit:.2} {unit}"),
-        found: format!("{found:.2} {unit}"),
-        ok: found <= limit + 1e-6,
-    }
-}
-
-/// What a step found, as it stands in its record.
-fn found<T: DeserializeOwned>(record: &StepRecord) -> Result<T> {
-    T::deserialize(&record.detail["found"]).map_err(|e| {
-        let message = format!("the record of step {} is not what was expected: {e}", record.name);
-        PipelineError::new(ErrorKind::Internal, message).with_source(e)
-    })
-}
-
-fn steps(records: &[StepRecord]) -> Vec<StepFact> {
-    let fact = |record: &StepRecord| StepFact {
-        step: record.name.clone(),
-        seconds: record.seconds,
-        cpu_seconds: record.detail["cpu_seconds"].as_f64(),
-    };
-    records.iter().map(fact).collect()
-}
-
 fn inputs(short: &Short) -> Vec<FileFact> {
     let music = match &short.music {
         MusicChoice::File(file) => Some(file),
         _ => None,
     };
     let pictures = short.scenes.iter().filter_map(|scene| scene.picture.as_ref());
-    let given = pictures.chain(music);
-    given
-        .map(|given| FileFact { name: given.name.clone(), sha256: given.sha256.clone(), bytes: given.bytes })
-        .collect()
-}
-
-fn file(artifact: &Artifact) -> FileFact {
-    FileFact { name: artifact.name.clone(), sha256: artifact.digest.to_string(), bytes: artifact.bytes }
+    pictures.chain(music).map(given).collect()
 }

@@ -1,16 +1,16 @@
 //! Step `sound`: the scenes' speech is laid on the time line, over ducked music, and mastered.
 
-use super::{output, recipe, records, schedule, spoken, voice};
+use super::music::Score;
+use super::{recipe, recordings, schedule, spoken};
 use crate::engine::{Kept, StepContext, StepOutput};
 use crate::error::{ErrorKind, PipelineError, Result};
 use crate::prepare::longer_hint;
 use crate::runner::Parts;
-use crate::spec::{MusicChoice, Short};
+use crate::spec::Short;
 use crate::timing::{SceneTime, Schedule};
 use crate::workflows::short::voice_stage;
 use reelsmith_media::ffmpeg::Ffmpeg;
-use reelsmith_media::sound::{LoudnessTarget, MixSpec, Mood, Music, Track, bed, master_to_aac, mix};
-use reelsmith_storage::{Artifact, Digest};
+use reelsmith_media::sound::{LoudnessTarget, MixSpec, Music, Track, master_to_aac, mix};
 use serde_json::json;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -37,31 +37,17 @@ pub(super) fn target(short: &Short) -> LoudnessTarget {
 /// `Limit` if what was spoken is longer than the job allows.
 pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> Result<StepOutput> {
     context.progress(0, 100, "%")?;
-    let (spoken, _) = spoken(context, short).await?;
+    let (spoken, _) = spoken(context, &voice_stage(short)).await?;
     let schedule = schedule(short, &spoken);
     check_length(short, &schedule)?;
-    let (clips, mut inputs) = clips(short, context).await?;
-    let music = match &short.music {
-        MusicChoice::File(file) => {
-            let digest: Digest = file.sha256.parse()?;
-            inputs.push(Artifact {
-                digest,
-                bytes: file.bytes,
-                media_type: "audio/*".into(),
-                name: file.name.clone(),
-                recipe: json!(null),
-            });
-            Some(context.fetch(&digest, "music").await?)
-        }
-        _ => None,
-    };
+    let (clips, mut inputs) = recordings(context, &voice_stage(short)).await?;
+    let music = Score::fetch(&short.music, "music", context, &mut inputs).await?;
     let out = context.dir().join("sound.m4a");
     let work = Work {
         ffmpeg: parts.ffmpeg.clone(),
         schedule: schedule.clone(),
         clips,
         music,
-        choice: short.music.clone(),
         seed: short.seed,
         target: target(short),
         bitrate: short.preset.audio.bitrate_bps,
@@ -101,24 +87,12 @@ fn check_length(short: &Short, schedule: &Schedule) -> Result<()> {
     Err(PipelineError::new(ErrorKind::Limit, message))
 }
 
-/// Brings the recordings here; answers their files and artifacts.
-async fn clips(short: &Short, context: &StepContext) -> Result<(Vec<PathBuf>, Vec<Artifact>)> {
-    let (mut files, mut artifacts) = (Vec::new(), Vec::new());
-    for (scene, record) in records(context, &voice_stage(short)).await?.iter().enumerate() {
-        let artifact = output(record, &voice::sound_name(scene))?;
-        files.push(context.fetch(&artifact.digest, &artifact.name).await?);
-        artifacts.push(artifact.clone());
-    }
-    Ok((files, artifacts))
-}
-
 /// All that the thread needs which mixes.
 struct Work {
     ffmpeg: Ffmpeg,
     schedule: Schedule,
     clips: Vec<PathBuf>,
-    music: Option<PathBuf>,
-    choice: MusicChoice,
+    music: Score,
     seed: u64,
     target: LoudnessTarget,
     bitrate: u32,
@@ -137,11 +111,7 @@ impl Work {
         }
         go_on(5)?;
         let seconds = self.schedule.seconds();
-        let music = match (&self.choice, &self.music) {
-            (MusicChoice::Mood(name), _) => Some(bed(self.seed, mood(name)?, seconds)?),
-            (MusicChoice::File(_), Some(path)) => Some(Track::decode(&self.ffmpeg, path, seconds)?),
-            _ => None,
-        };
+        let music = self.music.play(&self.ffmpeg, self.seed, seconds)?;
         go_on(20)?;
         let mut spec = MixSpec::new(voice, seconds);
         spec.music = music.map(Music::new);
@@ -150,13 +120,6 @@ impl Work {
         let progress = |done: u64, total: u64| tell(30 + done * 70 / total.max(1));
         Ok(master_to_aac(&self.ffmpeg, &mixed, &self.target, self.bitrate, &self.out, &progress)?)
     }
-}
-
-fn mood(name: &str) -> Result<Mood> {
-    Mood::ALL
-        .into_iter()
-        .find(|mood| mood.name() == name)
-        .ok_or_else(|| PipelineError::new(ErrorKind::UnknownName, format!("there is no mood `{name}`")))
 }
 
 /// The part of a mono recording that is kept, faded at its ends.
@@ -189,12 +152,5 @@ mod tests {
         assert_eq!(kept.len(), 2000);
         assert_eq!((kept[0], kept[1999]), (0.0, 0.0));
         assert!(kept[5..1995].iter().all(|s| *s == 1.0));
-    }
-
-    #[test]
-    fn every_mood_of_a_script_can_be_composed() {
-        for name in crate::script::MOODS {
-            assert_eq!(mood(name).unwrap().name(), *name);
-        }
     }
 }

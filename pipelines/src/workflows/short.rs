@@ -6,9 +6,11 @@ use crate::engine::{StepContext, StepOutput, Workflow};
 use crate::error::{ErrorKind, PipelineError, Result};
 use crate::events::{Stage, StepKey};
 use crate::runner::Parts;
-use crate::spec::Short;
+use crate::spec::{JobSpec, Short, VoiceChoice};
 use crate::steps;
+use crate::steps::voice::Narration;
 use async_trait::async_trait;
+use reelsmith_inference_core::speech::SpeakRequest;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -34,6 +36,13 @@ pub(crate) fn voice_stage(short: &Short) -> Stage {
 /// The stage in which the scenes get their pictures.
 pub(crate) fn pictures_stage(short: &Short) -> Stage {
     Stage::many("pictures", short.scenes.len() as u32)
+}
+
+fn narration(short: &Short, scene: usize) -> Narration<'_> {
+    let VoiceChoice { model, voice, speed } = &short.voice;
+    let text = short.scenes[scene].text.clone();
+    let request = SpeakRequest { text, voice: voice.clone(), speed: *speed };
+    Narration { part: scene, model, request, models: &short.models }
 }
 
 #[async_trait]
@@ -68,7 +77,7 @@ impl Workflow for ShortWorkflow {
         let parts = &self.parts;
         let scene = step.part.unwrap_or(0) as usize;
         match step.stage.as_str() {
-            "voice" => steps::voice::run(parts, &short, scene, context).await,
+            "voice" => steps::voice::run(parts, narration(&short, scene), context).await,
             "sound" => steps::sound::run(parts, &short, context).await,
             "pictures" => steps::pictures::run(parts, &short, scene, context).await,
             "captions" => steps::captions::run(&short, context).await,

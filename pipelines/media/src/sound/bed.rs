@@ -116,6 +116,6 @@ fn clean(track: &mut Track) {
 }
 
 fn level(track: Track) -> Result<Track> {
-    let own = loudness::integrated(&track, 1.0)?;
+    let own = loudness::integrated(&track)?;
     Ok(limit(&track, db_to_amplitude(LOUDNESS_LUFS - own) as f32, TRUE_PEAK_DBTP))
 }

@@ -52,14 +52,15 @@ impl Ducking {
         super::in_range("ducking hold", self.hold, 0.0..=60.0)
     }
 
-    /// Turns interleaved stereo `music` down where `speech` (frame ranges in order, from
-    /// [`speech_regions`]) says so.
-    pub(super) fn apply(&self, music: &mut [f32], speech: &[Range<usize>], rate: u32) {
+    /// Turns interleaved stereo `music`, whose first frame is frame `from` of the mix, down where `speech` (frame
+    /// ranges of the mix in order, from [`speech_regions`]) says so.
+    pub(super) fn apply(&self, music: &mut [f32], from: usize, speech: &[Range<usize>], rate: u32) {
         let frames = |seconds: f64| seconds * f64::from(rate);
         let (attack, release) = (frames(self.attack), frames(self.release));
         let bottom = db_to_amplitude(-self.depth_db) as f32;
-        let mut next = 0;
+        let mut next = speech.partition_point(|region| region.end <= from);
         for (n, frame) in music.chunks_exact_mut(2).enumerate() {
+            let n = from + n;
             while next < speech.len() && n >= speech[next].end {
                 next += 1;
             }

@@ -1,21 +1,22 @@
-//! Mastering: a mix is brought to a loudness and encoded to AAC, judged on the decoded file.
+//! Mastering: a mix is brought to a loudness and encoded to AAC or MP3, judged on the decoded file.
 //!
-//! An encoder moves both figures: AAC decodes some hundredths of an LU away from what went in, and
+//! An encoder moves both figures: what it made decodes some hundredths of an LU away from what went in, and
 //! with higher true peaks. So the gain and the limiter's ceiling are corrected by what the decoded
-//! file measures, until it meets the target.
+//! file measures, until it meets the target. The mix is read, limited, encoded and decoded piece by piece.
 
-use super::limiter::limit;
-use super::{Loudness, MIX_RATE, Track, amplitude_to_db, db_to_amplitude, in_range, invalid, loudness};
-use crate::ffmpeg::{Child, Ffmpeg, Input, Output, file_url, strings};
-use crate::publish::{publish, temporary};
+mod encoder;
+mod limited;
+
+use super::loudness::{Meter, Reads};
+use super::tags::Tags;
+use super::{Loudness, MIX_RATE, Source, Track, amplitude_to_db, db_to_amplitude, in_range, invalid};
+use crate::ffmpeg::Ffmpeg;
+use crate::publish::publish;
 use crate::{ErrorKind, MediaError, OnProgress, Result};
+use encoder::{Form, encode};
+use limited::{Limited, pieces};
 use serde::{Deserialize, Serialize};
-use std::io::Write;
-use std::ops::ControlFlow;
 use std::path::Path;
-use std::process::ChildStdin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use tempfile::NamedTempFile;
 
 /// Encodings after which a target counts as out of reach. The second one usually meets it.
 const MAX_ITERATIONS: u32 = 6;
@@ -30,8 +31,6 @@ const MAX_LIMITED_DB: f64 = 60.0;
 const HEADROOM_DB: f64 = 0.5;
 /// A sound whose largest sample is below this is silence (-100 dBFS).
 const SILENCE: f32 = 1e-5;
-/// Samples handed to the encoder at once.
-const CHUNK: usize = 96_000;
 /// Progress is told in thousandths.
 const UNITS: u64 = 1000;
 
@@ -101,8 +100,42 @@ pub fn master_to_aac(
     out: &Path,
     progress: OnProgress,
 ) -> Result<Mastered> {
-    target.check()?;
     in_range("AAC bit rate", f64::from(aac_bitrate), 64_000.0..=320_000.0)?;
+    mix.check()?;
+    if (mix.rate, mix.channels) != (MIX_RATE, 2) {
+        return Err(invalid(format!(
+            "only stereo at {MIX_RATE} Hz can be mastered, not {} channel(s) at {} Hz: mix it first",
+            mix.channels, mix.rate
+        )));
+    }
+    master(ffmpeg, mix, target, &Form::Aac { bitrate: aac_bitrate }, out, progress)
+}
+
+/// The same as MP3 in `out` (`.mp3`): 320 kbit/s, joint stereo, with `tags` in ID3v2.3. Memory does not grow with
+/// the length of `mix`.
+///
+/// # Errors
+/// As [`master_to_aac`]; `ToolFailed` also where ffmpeg was built without libmp3lame.
+pub fn master_to_mp3(
+    ffmpeg: &Ffmpeg,
+    mix: &dyn Source,
+    target: &LoudnessTarget,
+    tags: &Tags,
+    out: &Path,
+    progress: OnProgress,
+) -> Result<Mastered> {
+    master(ffmpeg, mix, target, &Form::Mp3 { tags }, out, progress)
+}
+
+fn master(
+    ffmpeg: &Ffmpeg,
+    mix: &dyn Source,
+    target: &LoudnessTarget,
+    form: &Form,
+    out: &Path,
+    progress: OnProgress,
+) -> Result<Mastered> {
+    target.check()?;
     let gain_db = first_gain(mix, target.lufs)?;
     let mut aim = Aim {
         lufs: target.lufs,
@@ -115,12 +148,14 @@ pub fn master_to_aac(
     for iteration in 1..=MAX_ITERATIONS {
         let steps = Steps::of(iteration, progress);
         let limited = aim.reach(mix, target, &steps)?;
-        let file = encode(ffmpeg, &limited, aac_bitrate, out, &steps)?;
-        drop(limited);
-        let samples = ffmpeg.decode_audio_while(file.path(), MIX_RATE, 2, &|| steps.tell(0.8))?;
-        let decoded = Track::new(MIX_RATE, 2, samples)?;
+        let file = encode(ffmpeg, &limited, form, out, &steps)?;
+        let mut meter = Meter::new(MIX_RATE, 2, Reads::All)?;
+        ffmpeg.decode_pieces(file.path(), (MIX_RATE, 2), (None, u64::MAX), &mut |piece| {
+            steps.tell(0.8)?;
+            meter.add(piece)
+        })?;
+        let loudness = meter.all()?;
         steps.tell(1.0)?;
-        let loudness = loudness::measure(&decoded)?;
         if target.met_by(&loudness) {
             publish(file, out)?;
             Steps { from: UNITS, to: UNITS, progress }.tell(1.0)?;
@@ -150,7 +185,12 @@ struct Aim {
 impl Aim {
     /// The mix limited at the gain that gives it `lufs`; the gain is kept for the next time. Where
     /// the limiter lets no gain come closer, what `target` tolerates will do.
-    fn reach(&mut self, mix: &Track, target: &LoudnessTarget, steps: &Steps) -> Result<Track> {
+    fn reach<'a>(
+        &mut self,
+        mix: &'a dyn Source,
+        target: &LoudnessTarget,
+        steps: &Steps,
+    ) -> Result<Limited<'a>> {
         let mut before: Option<(f64, f64)> = None;
         let mut slope = 1.0;
         for step in 0..MAX_GAIN_STEPS {
@@ -158,9 +198,14 @@ impl Aim {
                 true => GAIN_TOLERANCE_LU,
                 false => target.tolerance_lu,
             };
-            steps.tell(0.3 * f64::from(step) / f64::from(MAX_GAIN_STEPS))?;
-            let limited = limit(mix, db_to_amplitude(self.gain_db) as f32, self.ceiling_dbtp);
-            let lufs = loudness::integrated(&limited, 1.0)?;
+            let gain = db_to_amplitude(self.gain_db) as f32;
+            let limited = Limited { mix, gain, ceiling_dbtp: self.ceiling_dbtp };
+            let mut meter = Meter::new(MIX_RATE, 2, Reads::Integrated)?;
+            for piece in pieces(mix.frames()) {
+                steps.tell(0.3 * f64::from(step) / f64::from(MAX_GAIN_STEPS))?;
+                meter.add(&limited.piece(piece)?)?;
+            }
+            let lufs = meter.integrated()?;
             self.reached_lufs = lufs;
             let off = self.lufs - lufs;
             if off.abs() <= tolerance {
@@ -187,21 +232,17 @@ impl Aim {
 }
 
 /// The gain in dB that brings `mix` to `lufs` if nothing is limited.
-fn first_gain(mix: &Track, lufs: f64) -> Result<f64> {
-    mix.check()?;
-    if (mix.rate, mix.channels) != (MIX_RATE, 2) {
+fn first_gain(mix: &dyn Source, lufs: f64) -> Result<f64> {
+    let seconds = mix.frames() as f64 / f64::from(MIX_RATE);
+    if seconds < 0.4 {
         return Err(invalid(format!(
-            "only stereo at {MIX_RATE} Hz can be mastered, not {} channel(s) at {} Hz: mix it first",
-            mix.channels, mix.rate
+            "a sound of {seconds:.2} s is too short for its loudness to be measured: it takes 0.4 s"
         )));
     }
-    if mix.seconds() < 0.4 {
-        return Err(invalid(format!(
-            "a sound of {:.2} s is too short for its loudness to be measured: it takes 0.4 s",
-            mix.seconds()
-        )));
+    let mut peak = 0f32;
+    for piece in pieces(mix.frames()) {
+        peak = mix.read(piece)?.iter().fold(peak, |peak, s| peak.max(s.abs()));
     }
-    let peak = mix.samples.iter().fold(0f32, |peak, s| peak.max(s.abs()));
     if peak < SILENCE {
         return Err(invalid(format!(
             "the sound is silent, so it cannot be brought to {lufs} LUFS: check the voice and the music"
@@ -209,7 +250,11 @@ fn first_gain(mix: &Track, lufs: f64) -> Result<f64> {
     }
     // Quiet sounds lie below the meter's gate: lift them before measuring.
     let lift = 0.5 / peak;
-    let lifted = loudness::integrated(mix, lift)?;
+    let mut meter = Meter::new(MIX_RATE, 2, Reads::Integrated)?;
+    for piece in pieces(mix.frames()) {
+        meter.add_scaled(&mix.read(piece)?, lift)?;
+    }
+    let lifted = meter.integrated()?;
     match lifted.is_finite() {
         true => Ok(lufs - lifted + amplitude_to_db(f64::from(lift))),
         false => Err(invalid("the sound is silent but for single clicks: check the voice and the music")),
@@ -226,51 +271,6 @@ fn out_of_reach(target: &LoudnessTarget, lufs: f64, true_peak: Option<f64>) -> M
             target.lufs, target.tolerance_lu, target.true_peak_dbtp
         ),
     )
-}
-
-/// Encodes to a temporary file beside `out`, which is removed when dropped.
-fn encode(ffmpeg: &Ffmpeg, track: &Track, bitrate: u32, out: &Path, steps: &Steps) -> Result<NamedTempFile> {
-    let file = temporary(out)?;
-    let rate = MIX_RATE.to_string();
-    let mut args = strings(&["-f", "f32le", "-ar", &rate, "-ac", "2", "-i", "pipe:0"]);
-    args.extend(strings(&["-c:a", "aac", "-b:a", &bitrate.to_string()]));
-    // Neither the writer's version nor the date goes into the file: same sound, same bytes.
-    args.extend(strings(&["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]));
-    args.extend(strings(&["-f", "ipod"]));
-    args.push(file_url(file.path()));
-    let what = format!("encode the sound for {}", out.display());
-    let child = ffmpeg.run(&what, &args, Input::Pipe, Output::Progress)?;
-    feed(child, &track.samples, steps)?;
-    Ok(file)
-}
-
-/// Has another thread send the samples, which may wait for a child that does not read, while this one
-/// waits for the child or the order to stop.
-fn feed(mut child: Child, samples: &[f32], steps: &Steps) -> Result<()> {
-    let stdin = child.take_stdin();
-    let what = format!("send all of the sound to {}", child.program());
-    let sent = AtomicUsize::new(0);
-    let share = || 0.3 + 0.5 * sent.load(Ordering::Relaxed) as f64 / samples.len() as f64;
-    std::thread::scope(|scope| {
-        let sender = scope.spawn(|| send(stdin, samples, &sent));
-        let go_on = |_| steps.tell(share()).map_or(ControlFlow::Break(()), ControlFlow::Continue);
-        // Whatever the answer, the child is gone now, and the sender ends.
-        let ended = child.wait_with(go_on);
-        let sent = sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        // A failed write mostly means that the child has ended, and its own words say why.
-        ended.and(sent.map_err(|error| MediaError::io(what, error)))
-    })
-}
-
-fn send(mut stdin: ChildStdin, samples: &[f32], sent: &AtomicUsize) -> std::io::Result<()> {
-    let mut bytes = Vec::with_capacity(CHUNK * 4);
-    for chunk in samples.chunks(CHUNK) {
-        bytes.clear();
-        bytes.extend(chunk.iter().flat_map(|sample| sample.to_le_bytes()));
-        stdin.write_all(&bytes)?;
-        sent.fetch_add(chunk.len(), Ordering::Relaxed);
-    }
-    Ok(())
 }
 
 /// The share of the progress that one iteration has: each takes two thirds of what is left.

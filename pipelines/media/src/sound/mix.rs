@@ -9,6 +9,9 @@ use crate::ease::smoothstep;
 /// The longest mix, in seconds: 20 minutes take 460 MB.
 pub const MAX_SECONDS: f64 = 1200.0;
 
+/// Where voices are cut below unless said otherwise, in Hz.
+pub const HIGH_PASS_HZ: f64 = 60.0;
+
 /// Fade at both ends of every voice clip, in seconds: long enough that no cut clicks, too short to
 /// be heard or to swallow a consonant.
 const CLIP_FADE: f64 = 0.004;
@@ -17,10 +20,10 @@ const CLIP_FADE: f64 = 0.004;
 const OVERHANG: f64 = 0.05;
 
 /// The longest crossfade where music is repeated, in seconds.
-const LOOP_CROSSFADE: f64 = 2.0;
+pub(super) const LOOP_CROSSFADE: f64 = 2.0;
 
 /// The shortest music that is repeated, in seconds.
-const MIN_MUSIC: f64 = 1.0;
+pub(super) const MIN_MUSIC: f64 = 1.0;
 
 /// What is heard when.
 #[derive(Debug, Clone)]
@@ -31,7 +34,7 @@ pub struct MixSpec {
     pub music: Option<Music>,
     /// Length of the mix in seconds, above 0 and at most [`MAX_SECONDS`].
     pub duration: f64,
-    /// Voices are cut below this frequency in Hz (12 dB an octave); 20 to 200, or none. Default 60:
+    /// Voices are cut below this frequency in Hz (12 dB an octave); 20 to 200, or none. Default [`HIGH_PASS_HZ`]:
     /// it takes the DC offset of Kokoro's voices (0.0004) and what lies below 40 Hz (-26 dB of a deep
     /// voice's energy, -42 dB of others), and leaves the lowest fundamentals (85 Hz) within 1 dB.
     pub high_pass_hz: Option<f64>,
@@ -56,7 +59,7 @@ pub struct Music {
 impl MixSpec {
     /// Voice clips for `duration` seconds, with no music and the default voice filter.
     pub fn new(voice: Vec<(f64, Track)>, duration: f64) -> Self {
-        Self { voice, music: None, duration, high_pass_hz: Some(60.0) }
+        Self { voice, music: None, duration, high_pass_hz: Some(HIGH_PASS_HZ) }
     }
 }
 
@@ -113,17 +116,22 @@ fn lay(bus: &mut Track, at: f64, clip: Track, high_pass_hz: Option<f64>) -> Resu
             bus.seconds()
         )));
     }
+    let start = (at * f64::from(MIX_RATE)).round() as usize;
+    let clip = prepared(clip, bus.frames().saturating_sub(start), high_pass_hz)?;
+    let under = bus.samples.iter_mut().skip(start * 2);
+    under.zip(&clip.samples).for_each(|(out, s)| *out += s);
+    Ok(())
+}
+
+/// A voice clip as it is laid: in stereo at 48 kHz, of at most `room` frames, filtered, its ends faded.
+pub(super) fn prepared(clip: Track, room: usize, high_pass_hz: Option<f64>) -> Result<Track> {
     let mut clip = clip.resampled(MIX_RATE)?.into_stereo();
     if let Some(hz) = high_pass_hz {
         high_pass(&mut clip, hz);
     }
-    let start = (at * f64::from(MIX_RATE)).round() as usize;
-    let room = bus.frames().saturating_sub(start);
-    clip.samples.truncate(room * 2);
+    clip.samples.truncate(room.saturating_mul(2));
     fade(&mut clip.samples, CLIP_FADE, CLIP_FADE);
-    let under = bus.samples.iter_mut().skip(start * 2);
-    under.zip(&clip.samples).for_each(|(out, s)| *out += s);
-    Ok(())
+    Ok(clip)
 }
 
 fn high_pass(clip: &mut Track, hz: f64) {
@@ -136,17 +144,17 @@ fn high_pass(clip: &mut Track, hz: f64) {
 
 fn under_voice(mut voice: Track, music: Music) -> Result<Track> {
     let mut track = fitted(music.track, voice.frames())?;
-    let own = loudness::integrated(&track, 1.0)?;
+    let own = loudness::integrated(&track)?;
     if !own.is_finite() {
         return Err(invalid("the music is silent: give another file, or none"));
     }
-    let spoken = loudness::integrated(&voice, 1.0)?;
+    let spoken = loudness::integrated(&voice)?;
     if spoken.is_finite() {
         let gain = db_to_amplitude(spoken + music.level_lu - own) as f32;
         track.samples.iter_mut().for_each(|s| *s *= gain);
     }
     let speech = speech_regions(&voice.samples, MIX_RATE, music.ducking.hold);
-    music.ducking.apply(&mut track.samples, &speech, MIX_RATE);
+    music.ducking.apply(&mut track.samples, 0, &speech, MIX_RATE);
     fade(&mut track.samples, music.fade_in, music.fade_out);
     voice.samples.iter_mut().zip(&track.samples).for_each(|(v, m)| *v += m);
     Ok(voice)

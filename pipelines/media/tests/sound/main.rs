@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed expectation fails its test")]
 
 mod bed;
+mod episode;
 mod level;
 mod limiter;
 mod master;
