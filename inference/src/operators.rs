@@ -4,6 +4,7 @@ pub(crate) mod affine;
 mod attend;
 pub(crate) mod exponential;
 pub(crate) mod group_norm;
+mod products;
 pub(crate) mod snake;
 mod sound_attention;
 mod text_attention;

@@ -17,13 +17,13 @@ use reelsmith_inference_core::Result;
 pub const GROUP_NORM: &str = "GroupNorm";
 
 /// Name of the attention of new tokens to those before and to themselves in [`REELSMITH`]'s operators: inputs `query`
-/// (texts * steps, width), scaled; `past_key` and `past_value` (past, texts, width); `key` and `value` like `query`;
-/// attribute `heads`. Output as `query`.
+/// (texts * steps, width), scaled; `past_key` and `past_value` (kept, width); `places` (past, texts), int64: which of
+/// the kept rows each text's earlier tokens are; `key` and `value` like `query`; attribute `heads`. Output as `query`.
 pub const TEXT_ATTENTION: &str = "TextAttention";
 
 /// Name of the attention of tokens to a sound in [`REELSMITH`]'s operators: inputs `query` (windows * texts, width),
-/// scaled; `key` and `value` (windows, frames, width); attribute `heads`. Outputs as `query`, and the scores before
-/// softmax (windows, heads, texts, frames).
+/// scaled; `key` (windows, heads, head, frames) and `value` (windows, heads, frames, head). Outputs as `query`, and the
+/// scores before softmax (windows, heads, texts, frames).
 pub const SOUND_ATTENTION: &str = "SoundAttention";
 
 /// Name of the operator that [`normalised`] is, in [`REELSMITH`]'s: inputs `x` of (N, C, ...), `centre`, `slope` and

@@ -1,38 +1,9 @@
 //! One query of one head: compared with keys, and values mixed by how much they are alike.
 
-use super::exponential::{exp, most};
-use ort::Error;
-use ort::operator::KernelContext;
-
-/// Keys or values of one head: rows of an array and then those of another one.
-pub(super) struct Rows<'a> {
-    /// The numbers, how many rows, where the first begins, and how far it is to the next.
-    pub(super) parts: [(&'a [f32], usize, usize, usize); 2],
-    /// Where in a row the head's numbers begin.
-    pub(super) column: usize,
-    /// How many they are.
-    pub(super) head: usize,
-}
-
-impl<'a> Rows<'a> {
-    #[inline(always)]
-    fn iter(&self) -> impl Iterator<Item = &'a [f32]> {
-        let (column, head) = (self.column, self.head);
-        let rows = |(numbers, count, start, step): (&'a [f32], usize, usize, usize)| {
-            (0..count).map(move |n| &numbers[start + n * step + column..][..head])
-        };
-        rows(self.parts[0]).chain(rows(self.parts[1]))
-    }
-}
-
-/// The `heads` of an operator.
-pub(super) fn heads(context: &KernelContext<'_>) -> ort::Result<usize> {
-    let heads = context.get::<i64>("heads").and_then(|heads| usize::try_from(heads).ok());
-    heads.filter(|heads| *heads > 0).ok_or_else(|| Error::new("an attention has no `heads`"))
-}
+use super::exponential::softmax;
 
 /// How alike `query` is to each of the first keys, as many as `scores` has room for.
-pub(super) fn compare(query: &[f32], keys: &Rows<'_>, scores: &mut [f32]) {
+pub(super) fn compare(query: &[f32], keys: &[&[f32]], scores: &mut [f32]) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2.
@@ -45,13 +16,13 @@ pub(super) fn compare(query: &[f32], keys: &Rows<'_>, scores: &mut [f32]) {
 /// the same to the bit.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn compare_avx2(query: &[f32], keys: &Rows<'_>, scores: &mut [f32]) {
+fn compare_avx2(query: &[f32], keys: &[&[f32]], scores: &mut [f32]) {
     compare_anywhere(query, keys, scores);
 }
 
 #[inline(always)]
-fn compare_anywhere(query: &[f32], keys: &Rows<'_>, scores: &mut [f32]) {
-    for (score, key) in scores.iter_mut().zip(keys.iter()) {
+fn compare_anywhere(query: &[f32], keys: &[&[f32]], scores: &mut [f32]) {
+    for (score, key) in scores.iter_mut().zip(keys) {
         *score = dot(query, key);
     }
 }
@@ -76,7 +47,8 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// Makes shares of `scores` (softmax) and mixes the first values by them into `mixed`.
-pub(super) fn mix(scores: &mut [f32], values: &Rows<'_>, mixed: &mut [f32]) {
+pub(super) fn mix(scores: &mut [f32], values: &[&[f32]], mixed: &mut [f32]) {
+    softmax(scores);
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2.
@@ -88,20 +60,16 @@ pub(super) fn mix(scores: &mut [f32], values: &Rows<'_>, mixed: &mut [f32]) {
 /// See [`compare_avx2`].
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn mix_avx2(scores: &mut [f32], values: &Rows<'_>, mixed: &mut [f32]) {
-    mix_anywhere(scores, values, mixed);
+fn mix_avx2(shares: &[f32], values: &[&[f32]], mixed: &mut [f32]) {
+    mix_anywhere(shares, values, mixed);
 }
 
 #[inline(always)]
-fn mix_anywhere(scores: &mut [f32], values: &Rows<'_>, mixed: &mut [f32]) {
-    let shift = most(scores);
-    scores.iter_mut().for_each(|score| *score = exp(*score - shift));
-    let whole = 1.0 / scores.iter().sum::<f32>();
+fn mix_anywhere(shares: &[f32], values: &[&[f32]], mixed: &mut [f32]) {
     mixed.fill(0.0);
-    for (share, value) in scores.iter().zip(values.iter()) {
-        mixed.iter_mut().zip(value).for_each(|(sum, number)| *sum += share * number);
+    for (share, value) in shares.iter().zip(values) {
+        mixed.iter_mut().zip(*value).for_each(|(sum, number)| *sum += share * number);
     }
-    mixed.iter_mut().for_each(|sum| *sum *= whole);
 }
 
 #[cfg(test)]
@@ -111,29 +79,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn values_are_mixed_as_softmax_says_wherever_they_lie(
-            numbers in prop::collection::vec(-2f32..2.0, 400), query in prop::collection::vec(-2f32..2.0, 40),
-            first in 0usize..4, second in 1usize..4, head in 1usize..40,
+        fn values_are_mixed_as_softmax_says(
+            numbers in prop::collection::vec(-2f32..2.0, 400), query in prop::collection::vec(-2f32..2.0, 1..40),
+            count in 1usize..9,
         ) {
-            let column = 40 - head;
-            let rows = Rows { parts: [(&numbers, first, 3, 45), (&numbers[200..], second, 1, 50)], column, head };
-            let query = &query[..head];
-            let mut scores = vec![0.0; first + second];
-            compare(query, &rows, &mut scores);
+            let rows: Vec<&[f32]> = numbers.chunks(45).take(count).map(|row| &row[..query.len()]).collect();
+            let mut scores = vec![0.0; count];
+            compare(&query, &rows, &mut scores);
             let mut plain = scores.clone();
-            compare_anywhere(query, &rows, &mut plain);
+            compare_anywhere(&query, &rows, &mut plain);
             prop_assert_eq!(&plain, &scores);
-            let all: Vec<&[f32]> = rows.iter().collect();
             let wanted: Vec<f64> =
-                all.iter().map(|row| row.iter().zip(query).map(|(a, b)| f64::from(a * b)).sum()).collect();
+                rows.iter().map(|row| row.iter().zip(&query).map(|(a, b)| f64::from(a * b)).sum()).collect();
             for (score, wanted) in scores.iter().zip(&wanted) {
                 prop_assert!((f64::from(*score) - wanted).abs() < 1e-4);
             }
-            let mut mixed = vec![f32::NAN; head];
+            let mut mixed = vec![f32::NAN; query.len()];
             mix(&mut scores, &rows, &mut mixed);
             let whole: f64 = wanted.iter().map(|score| score.exp()).sum();
             for (n, number) in mixed.iter().enumerate() {
-                let sum: f64 = wanted.iter().zip(&all).map(|(s, row)| s.exp() / whole * f64::from(row[n])).sum();
+                let sum: f64 = wanted.iter().zip(&rows).map(|(s, row)| s.exp() / whole * f64::from(row[n])).sum();
                 prop_assert!((f64::from(*number) - sum).abs() < 1e-4, "{number} for {sum}");
             }
         }

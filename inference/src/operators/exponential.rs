@@ -38,6 +38,35 @@ fn sum_anywhere(row: &[f32], shift: f32) -> f32 {
     sums.iter().sum::<f32>() + rest.iter().map(|x| exp(x - shift)).sum::<f32>()
 }
 
+/// Makes shares of `row` in place: each power of e over the sum of all.
+pub(crate) fn softmax(row: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2.
+        return unsafe { softmax_avx2(row) };
+    }
+    softmax_anywhere(row);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn softmax_avx2(row: &mut [f32]) {
+    softmax_anywhere(row);
+}
+
+#[inline(always)]
+fn softmax_anywhere(row: &mut [f32]) {
+    let shift = most(row);
+    row.iter_mut().for_each(|x| *x = exp(*x - shift));
+    let (chunks, rest) = row.as_chunks::<16>();
+    let mut sums = [0.0; 16];
+    for chunk in chunks {
+        sums.iter_mut().zip(chunk).for_each(|(sum, x)| *sum += x);
+    }
+    let whole = 1.0 / (sums.iter().sum::<f32>() + rest.iter().sum::<f32>());
+    row.iter_mut().for_each(|x| *x *= whole);
+}
+
 /// `e^x` for numbers that are not greater than 0, within 2·10⁻⁷ of it; below -87 as there. Cephes' `expf.c` without its
 /// branches.
 #[inline(always)]
@@ -76,6 +105,12 @@ mod tests {
             if !row.is_empty() {
                 let wanted: f64 = row.iter().map(|x| f64::from(x - largest).exp()).sum();
                 prop_assert!((f64::from(sum(&row, largest)) - wanted).abs() <= 1e-5 * wanted);
+                let mut shares = row.clone();
+                softmax(&mut shares);
+                for (share, x) in shares.iter().zip(&row) {
+                    let wanted = f64::from(x - largest).exp() / wanted;
+                    prop_assert!((f64::from(*share) - wanted).abs() <= 1e-5 * wanted, "{share} for {wanted}");
+                }
             }
         }
     }

@@ -1,7 +1,8 @@
-//! The attention of a decoder's new tokens to those before them and to themselves, over keys and values that are kept
-//! with the newest last. Out of ONNX's standard operators a step would copy all that is kept four times.
+//! The attention of a decoder's new tokens to those before them and to themselves, over keys and values that stay where
+//! they were put: which of them are a text's own is said by their places. Out of ONNX's standard operators a step would
+//! copy all that is kept several times.
 
-use super::attend::{Rows, compare, mix};
+use super::attend::{compare, mix};
 use ort::Error;
 use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput};
 use ort::value::TensorElementType;
@@ -19,7 +20,8 @@ impl Operator for TextAttention {
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
-        [0; 5].map(|_| OperatorInput::required(TensorElementType::Float32))
+        use TensorElementType::{Float32, Int64};
+        [Float32, Float32, Float32, Int64, Float32, Float32].map(OperatorInput::required)
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
@@ -27,7 +29,9 @@ impl Operator for TextAttention {
     }
 
     fn create_kernel<'attr>(&self, context: &KernelContext<'attr>) -> ort::Result<TextAttentionKernel> {
-        Ok(TextAttentionKernel { heads: super::attend::heads(context)? })
+        let heads = context.get::<i64>("heads").and_then(|heads| usize::try_from(heads).ok());
+        let heads = heads.filter(|heads| *heads > 0);
+        Ok(TextAttentionKernel { heads: heads.ok_or_else(|| Error::new("TextAttention has no `heads`"))? })
     }
 }
 
@@ -37,26 +41,21 @@ pub(super) struct TextAttentionKernel {
 
 impl Kernel for TextAttentionKernel {
     fn compute(&mut self, context: &ComputeContext) -> ort::Result<()> {
-        let input =
-            |index| context.input(index)?.ok_or_else(|| Error::new("TextAttention takes five inputs"));
-        let values = [input(0)?, input(1)?, input(2)?, input(3)?, input(4)?];
-        let [query, past_key, past_value, key, value] = &values;
-        let (shape, query) = query.try_extract_tensor::<f32>()?;
-        let (past_shape, past_key) = past_key.try_extract_tensor::<f32>()?;
-        let (past_value, key, value) = (
-            past_value.try_extract_tensor::<f32>()?.1,
-            key.try_extract_tensor::<f32>()?.1,
-            value.try_extract_tensor::<f32>()?.1,
-        );
-        let (&[rows, width], &[past, texts, _]) = (&shape[..], &past_shape[..]) else {
-            return Err(Error::new("TextAttention takes (rows, width) and (past, texts, width)"));
+        let input = |index| context.input(index)?.ok_or_else(|| Error::new("TextAttention takes six inputs"));
+        let values = [input(0)?, input(1)?, input(2)?, input(3)?, input(4)?, input(5)?];
+        let floats = |n: usize| -> ort::Result<&[f32]> { Ok(values[n].try_extract_tensor::<f32>()?.1) };
+        let (shape, query) = values[0].try_extract_tensor::<f32>()?;
+        let (chosen, places) = values[3].try_extract_tensor::<i64>()?;
+        let (&[rows, width], &[past, texts]) = (&shape[..], &chosen[..]) else {
+            return Err(Error::new("TextAttention takes (rows, width) and places (past, texts)"));
         };
         let [rows, width, past, texts] = [rows, width, past, texts].map(|extent| extent as usize);
-        let kept = past * texts * width;
+        let (past_key, past_value, key, value) = (floats(1)?, floats(2)?, floats(4)?, floats(5)?);
         let fits = texts > 0
-            && rows.is_multiple_of(texts.max(1))
             && width.is_multiple_of(self.heads)
-            && [past_key.len(), past_value.len()] == [kept; 2]
+            && rows.is_multiple_of(texts.max(1))
+            && past_key.len() == past_value.len()
+            && places.iter().all(|place| (0..(past_key.len() / width) as i64).contains(place))
             && [key.len(), value.len()] == [rows * width; 2];
         if !fits {
             return Err(Error::new("TextAttention of parts that do not fit each other"));
@@ -67,15 +66,14 @@ impl Kernel for TextAttentionKernel {
         let (steps, head) = (rows / texts, width / self.heads);
         context.par_for(texts * self.heads, 0, |part| {
             let (text, column) = (part / self.heads, part % self.heads * head);
-            let of = |kept, new| Rows {
-                parts: [(kept, past, text * width, texts * width), (new, steps, text * steps * width, width)],
-                column,
-                head,
-            };
-            let (keys, values) = (of(past_key, key), of(past_value, value));
+            let own = text * steps..(text + 1) * steps;
+            let earlier = places.iter().skip(text).step_by(texts).map(|place| *place as usize);
+            let keys = lines(past_key, earlier.clone(), width).chain(lines(key, own.clone(), width));
+            let values = lines(past_value, earlier, width).chain(lines(value, own.clone(), width));
+            let keys: Vec<&[f32]> = keys.map(|row| &row[column..column + head]).collect();
+            let values: Vec<&[f32]> = values.map(|row| &row[column..column + head]).collect();
             let (mut scores, mut mixed) = (vec![0.0; past + steps], vec![0.0; head]);
-            for step in 0..steps {
-                let row = (text * steps + step) * width + column;
+            for (step, row) in own.clone().map(|row| row * width + column).enumerate() {
                 let scores = &mut scores[..=past + step];
                 compare(&query[row..row + head], &keys, scores);
                 mix(scores, &values, &mut mixed);
@@ -84,4 +82,9 @@ impl Kernel for TextAttentionKernel {
             }
         })
     }
+}
+
+/// Those of `rows` of an array (.., width).
+fn lines(all: &[f32], rows: impl Iterator<Item = usize>, width: usize) -> impl Iterator<Item = &[f32]> {
+    rows.map(move |row| &all[row * width..][..width])
 }

@@ -1,9 +1,10 @@
 //! Whisper's two networks as graphs (Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision",
 //! 2022; tensors named as in transformers' `models/whisper/modeling_whisper.py`).
 //!
-//! The encoder also makes the keys and values that every decoder layer attends to, so that they are made once for a
-//! window. The decoder takes what it made of earlier tokens back in, the slowest axis first: a step then adds its
-//! own behind them and nothing is moved.
+//! The encoder also makes the keys and values that every decoder layer attends to, head by head, so that they are made
+//! once for a window and lie as the decoder's products take them. The decoder takes what it made of earlier tokens
+//! back in as rows, which a step adds its own to, and their places: when a text is followed twice or dropped, only
+//! places change.
 
 mod decoder;
 
@@ -23,6 +24,8 @@ pub const ENCODED: &str = "encoded";
 pub const TOKENS: &str = "tokens";
 /// See [`decoder`].
 pub const ROWS: &str = "rows";
+/// See [`decoder`].
+pub const PLACES: &str = "places";
 /// See [`decoder`].
 pub const LOGITS: &str = "logits";
 /// See [`decoder`].
@@ -53,6 +56,23 @@ impl Part {
         format!("cross_{}_{layer}", self.letter())
     }
 
+    fn cross_shape(self, config: &WhisperConfig) -> [Dim; 4] {
+        let (heads, frames) = (config.decoder_attention_heads, config.max_source_positions);
+        let head = config.d_model / heads;
+        match self {
+            Self::Key => ["windows".into(), heads.into(), head.into(), frames.into()],
+            Self::Value => ["windows".into(), heads.into(), frames.into(), head.into()],
+        }
+    }
+
+    /// How the axes (windows, frames, heads, head) are put there.
+    fn cross_order(self) -> [i64; 4] {
+        match self {
+            Self::Key => [0, 2, 3, 1],
+            Self::Value => [0, 2, 1, 3],
+        }
+    }
+
     /// Of earlier tokens: decoder's input.
     pub fn past(self, layer: usize) -> String {
         format!("past_{}_{layer}", self.letter())
@@ -69,8 +89,8 @@ const EPSILON: f32 = 1e-5;
 
 /// Writes the encoder.
 ///
-/// Input: `mel` (A, bands, 2 E). Outputs: `encoded` (A, E, width), and for each decoder layer L `cross_k_L` and
-/// `cross_v_L`, of the same shape.
+/// Input: `mel` (A, bands, 2 E). Outputs: `encoded` (A, E, width), and for each decoder layer L `cross_k_L`, (A, heads,
+/// head, E), and `cross_v_L`, (A, heads, E, head).
 ///
 /// # Errors
 /// `ModelCorrupt` naming a tensor that is missing or of another shape.
@@ -160,10 +180,12 @@ fn feed_forward(g: &mut Graph, layer: &Layer<'_>, rows: Value, [width, inner]: [
 /// Keys and values of the sound for one decoder layer.
 fn cross(g: &mut Graph, config: &WhisperConfig, layer: &Layer<'_>, rows: Value, n: usize) -> Result<()> {
     let (width, positions) = (config.d_model, config.max_source_positions);
+    let heads = config.decoder_attention_heads;
     for (part, name) in Part::BOTH.iter().zip([KEYS, "v_proj"]) {
         let made = projection(g, layer, name, rows, width)?;
-        let made = g.reshape(made, &[-1, positions as i64, width as i64]);
-        g.output(&part.cross(n), made, &["windows".into(), positions.into(), width.into()]);
+        let made = g.reshape(made, &[-1, positions as i64, heads as i64, (width / heads) as i64]);
+        let made = g.transpose(made, &part.cross_order());
+        g.output(&part.cross(n), made, &part.cross_shape(config));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The two networks in memory, and what is kept between steps of the decoder.
 
 use super::config::WhisperConfig;
-use super::graph::{ALIGNMENT, ENCODED, LOGITS, MEL, Part, ROWS, TOKENS, decoder, encoder};
+use super::graph::{ALIGNMENT, ENCODED, LOGITS, MEL, PLACES, Part, ROWS, TOKENS, decoder, encoder};
 use crate::network::{Array, Feed, Network, Processor};
 use reelsmith_graph::{Target, Weights};
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
@@ -68,31 +68,36 @@ impl Sound {
 #[derive(Debug, Clone)]
 pub struct Cache {
     texts: usize,
-    length: usize,
-    width: usize,
-    /// (length, texts, width) for each part of each layer.
+    /// (length, texts): which row of each part belongs to each token of each text.
+    places: Vec<i64>,
+    /// Rows of `width` for each part of each layer, in the order in which they were made.
     parts: Vec<Vec<f32>>,
+    /// How many rows there are.
+    kept: usize,
 }
 
 impl Cache {
     /// Tokens of each text so far.
     pub fn length(&self) -> usize {
-        self.length
+        self.places.len() / self.texts
     }
 
     /// Keeps `texts`, in that order; one may come several times.
     pub fn choose(&mut self, texts: &[usize]) {
-        if texts.len() == self.texts && texts.iter().enumerate().all(|(place, text)| place == *text) {
-            return;
-        }
-        for part in &mut self.parts {
-            let mut kept = Vec::with_capacity(self.length * texts.len() * self.width);
-            for step in part.chunks_exact(self.texts * self.width) {
-                texts.iter().for_each(|n| kept.extend_from_slice(&step[n * self.width..][..self.width]));
-            }
-            *part = kept;
-        }
+        let tokens = self.places.chunks_exact(self.texts);
+        self.places = tokens.flat_map(|places| texts.iter().map(|text| places[*text])).collect();
         self.texts = texts.len();
+    }
+
+    /// Adds rows (texts * steps, width) to each part.
+    fn add(&mut self, new: impl Iterator<Item = Array>, steps: usize) {
+        for (part, new) in self.parts.iter_mut().zip(new) {
+            part.extend(new.data);
+        }
+        let row = |step: usize, text: usize| (self.kept + text * steps + step) as i64;
+        let places = (0..steps).flat_map(|step| (0..self.texts).map(move |text| row(step, text)));
+        self.places.extend(places.collect::<Vec<_>>());
+        self.kept += self.texts * steps;
     }
 }
 
@@ -155,8 +160,7 @@ impl Networks {
 
     /// What is kept of `texts` texts before their first token.
     pub fn begin(&self, texts: usize) -> Cache {
-        let (width, parts) = (self.config.d_model, vec![Vec::new(); self.names.len()]);
-        Cache { texts, length: 0, width, parts }
+        Cache { texts, places: Vec::new(), parts: vec![Vec::new(); self.names.len()], kept: 0 }
     }
 
     /// Takes the next tokens of each text, all texts as many, and gives the logits after those at `wanted`. The texts
@@ -198,15 +202,19 @@ impl Networks {
     ) -> Result<Step> {
         let (texts, steps) = (tokens.len(), tokens[0].len());
         debug_assert!(texts == cache.texts && tokens.iter().all(|text| text.len() == steps));
-        if cache.length + steps > self.config.max_target_positions {
+        if cache.length() + steps > self.config.max_target_positions {
             let message = format!("a text of more than {} tokens", self.config.max_target_positions);
             return Err(InferenceError::new(ErrorKind::InvalidRequest, message));
         }
         let ids: Vec<i64> = tokens.iter().flatten().map(|id| i64::from(*id)).collect();
         let rows: Vec<i64> = wanted.iter().map(|row| *row as i64).collect();
         let (ids_shape, rows_shape) = ([texts, steps], [rows.len()]);
-        let past_shape = [cache.length, texts, self.config.d_model];
-        let mut inputs = vec![(TOKENS, Feed::Ints(&ids_shape, &ids)), (ROWS, Feed::Ints(&rows_shape, &rows))];
+        let (past_shape, places_shape) = ([cache.kept, self.config.d_model], [cache.length(), texts]);
+        let mut inputs = vec![
+            (TOKENS, Feed::Ints(&ids_shape, &ids)),
+            (ROWS, Feed::Ints(&rows_shape, &rows)),
+            (PLACES, Feed::Ints(&places_shape, &cache.places)),
+        ];
         for ((names, past), cross) in self.names.iter().zip(&cache.parts).zip(&sound.parts) {
             inputs.push((&names.past, Feed::Floats(&past_shape, past)));
             inputs.push((&names.cross, cross.into()));
@@ -221,10 +229,8 @@ impl Networks {
                            `reelsmith models verify`";
             InferenceError::new(ErrorKind::Engine, message)
         })?;
-        for (past, new) in cache.parts.iter_mut().zip(&mut made) {
-            past.extend(new.data);
-        }
-        cache.length += steps;
+        let parts = cache.parts.len();
+        cache.add(made.by_ref().take(parts), steps);
         Ok(Step { logits, alignment: made.next() })
     }
 }

@@ -1,6 +1,6 @@
 //! Whisper's decoder as a graph.
 
-use super::{ALIGNMENT, EPSILON, KEYS, LOGITS, Part, ROWS, TOKENS, feed_forward, projection, table};
+use super::{ALIGNMENT, EPSILON, KEYS, LOGITS, PLACES, Part, ROWS, TOKENS, feed_forward, projection, table};
 use crate::whisper::config::WhisperConfig;
 use reelsmith_graph::builder::{Attribute, REELSMITH};
 use reelsmith_graph::nn::{SOUND_ATTENTION, TEXT_ATTENTION, layer_norm, linear, unbiased};
@@ -10,9 +10,10 @@ use reelsmith_inference_core::Result;
 /// Writes the decoder, for N texts over A windows: N is a multiple of A, and the texts of one window stand together.
 ///
 /// Inputs: `tokens` (N, S), int64; `rows` (K), int64: which of the S tokens logits are wanted of; for each layer L
-/// `past_k_L` and `past_v_L` (P, N, width) and the encoder's `cross_k_L` and `cross_v_L`. Outputs: `logits`
-/// (N, K, vocabulary); `new_k_L` and `new_v_L` (S, N, width); `alignment` (A, heads named, N / A * S, E): how much
-/// each token attends to each frame, before softmax.
+/// `past_k_L` and `past_v_L`, (kept, width), and `places` (P, N), int64: which of the kept rows the P earlier tokens
+/// of each text are; the encoder's `cross_k_L` and `cross_v_L`. Outputs: `logits` (N, K, vocabulary); `new_k_L` and
+/// `new_v_L` (N * S, width); `alignment` (A, heads named, N / A * S, E): how much each token attends to each frame,
+/// before softmax.
 ///
 /// # Errors
 /// `ModelCorrupt` naming a tensor that is missing, of another shape, or of no layer.
@@ -27,8 +28,9 @@ pub fn decoder(
     let tokens = g.input(TOKENS, Element::I64, &["texts".into(), "steps".into()]);
     let wanted = g.input(ROWS, Element::I64, &["wanted".into()]);
     let words = table(&mut g, &root.at("embed_tokens"), [config.vocab_size, width])?;
+    let earlier = g.input(PLACES, Element::I64, &["past".into(), "texts".into()]);
     let layers: Vec<Inputs> = (0..config.decoder_layers).map(|n| Inputs::new(&mut g, config, n)).collect();
-    let steps = Steps::new(&mut g, tokens, layers[0].past[0]);
+    let steps = Steps::new(&mut g, tokens, earlier);
     let embedded = g.node("Gather", &[words, tokens], &[]);
     let places = table(&mut g, &root.at("embed_positions"), [config.max_target_positions, width])?;
     let places = g.node("Slice", &[places, steps.past, steps.end], &[]);
@@ -80,25 +82,25 @@ fn logits(g: &mut Graph, config: &WhisperConfig, weights: &Weights, texts: Value
 
 /// What a decoder layer is given.
 struct Inputs {
-    /// Keys and values of earlier tokens, (P, N, width).
+    /// Keys and values of earlier tokens, (kept, width).
     past: [Value; 2],
-    /// Those of the sound, (A, E, width).
+    /// Those of the sound: (A, heads, head, E) and (A, heads, E, head).
     cross: [Value; 2],
 }
 
 impl Inputs {
     fn new(g: &mut Graph, config: &WhisperConfig, n: usize) -> Self {
-        let (width, positions) = (config.d_model, config.max_source_positions);
-        let past = [Dim::Named("past"), "texts".into(), width.into()];
+        let past = [Dim::Named("kept"), config.d_model.into()];
         let past = Part::BOTH.map(|part| g.input(&part.past(n), Element::F32, &past));
-        let cross = [Dim::Named("windows"), positions.into(), width.into()];
-        let cross = Part::BOTH.map(|part| g.input(&part.cross(n), Element::F32, &cross));
+        let cross = Part::BOTH.map(|part| g.input(&part.cross(n), Element::F32, &part.cross_shape(config)));
         Self { past, cross }
     }
 }
 
 /// Extents that are known when the graph runs, each as an array of whole numbers.
 struct Steps {
+    /// What [`PLACES`] says.
+    places: Value,
     past: Value,
     end: Value,
     steps: Value,
@@ -106,14 +108,14 @@ struct Steps {
 }
 
 impl Steps {
-    fn new(g: &mut Graph, tokens: Value, past: Value) -> Self {
-        let past = g.node("Shape", &[past], &[("end", Attribute::Int(1))]);
+    fn new(g: &mut Graph, tokens: Value, places: Value) -> Self {
+        let past = g.node("Shape", &[places], &[("end", Attribute::Int(1))]);
         let steps = g.node("Shape", &[tokens], &[("start", Attribute::Int(1))]);
         let end = g.add(past, steps);
         let shape = g.node("Shape", &[tokens], &[]);
         let rest = g.ints(&[-1]);
         let texts_by_steps_by_width = g.concat(&[shape, rest], 0);
-        Self { past, end, steps, texts_by_steps_by_width }
+        Self { places, past, end, steps, texts_by_steps_by_width }
     }
 }
 
@@ -152,24 +154,30 @@ impl LayerWriter<'_> {
         let mut new = Vec::new();
         for (part, name) in Part::BOTH.iter().zip([KEYS, "v_proj"]) {
             let made = projection(g, &layer, name, rows, width)?;
-            let line = g.node("Reshape", &[made, self.steps.texts_by_steps_by_width], &[]);
-            let line = g.transpose(line, &[1, 0, 2]);
-            g.output(&part.added(self.n), line, &["steps".into(), "texts".into(), width.into()]);
-            new.push((made, line));
+            g.output(&part.added(self.n), made, &[Dim::Any, width.into()]);
+            new.push(made);
         }
         let [past_key, past_value] = self.inputs.past;
         let mixed = match is_ours(g) {
             true => {
-                let inputs = [query, past_key, past_value, new[0].0, new[1].0];
-                g.node_of(REELSMITH, TEXT_ATTENTION, &inputs, &[self.count()])
+                let inputs = [query, past_key, past_value, self.steps.places, new[0], new[1]];
+                let heads = Attribute::Int(self.config.decoder_attention_heads as i64);
+                g.node_of(REELSMITH, TEXT_ATTENTION, &inputs, &[("heads", heads)])
             }
             false => {
-                let key = g.concat(&[past_key, new[0].1], 0);
-                let value = g.concat(&[past_value, new[1].1], 0);
+                let (key, value) = (self.behind(g, past_key, new[0]), self.behind(g, past_value, new[1]));
                 self.plain_itself(g, [query, key, value])
             }
         };
         linear(g, &layer.at("out_proj"), mixed, width, width)
+    }
+
+    /// The earlier rows of each text with its new ones behind them, (P + S, N, width).
+    fn behind(&self, g: &mut Graph, kept: Value, new: Value) -> Value {
+        let earlier = g.node("Gather", &[kept, self.steps.places], &[("axis", Attribute::Int(0))]);
+        let new = g.node("Reshape", &[new, self.steps.texts_by_steps_by_width], &[]);
+        let new = g.transpose(new, &[1, 0, 2]);
+        g.concat(&[earlier, new], 0)
     }
 
     /// The same out of the standard's operators: `query` (N*S, width), keys and values (P + S, N, width).
@@ -190,7 +198,7 @@ impl LayerWriter<'_> {
         let [key, value] = self.inputs.cross;
         let (mixed, scores) = match is_ours(g) {
             true => {
-                let made = g.nodes_of(REELSMITH, SOUND_ATTENTION, &[query, key, value], 2, &[self.count()]);
+                let made = g.nodes_of(REELSMITH, SOUND_ATTENTION, &[query, key, value], 2, &[]);
                 (made[0], made[1])
             }
             false => {
@@ -199,7 +207,6 @@ impl LayerWriter<'_> {
                 let shape = g.concat(&[windows, rest], 0);
                 let query = g.node("Reshape", &[query, shape], &[]);
                 let query = self.heads(g, query, [0, 2, 1, 3]);
-                let (key, value) = (self.heads(g, key, [0, 2, 3, 1]), self.heads(g, value, [0, 2, 1, 3]));
                 let scores = g.node("MatMul", &[query, key], &[]);
                 (self.mixed(g, scores, value), scores)
             }
@@ -213,10 +220,6 @@ impl LayerWriter<'_> {
         let mixed = g.node("MatMul", &[shares, value], &[]);
         let mixed = g.transpose(mixed, &[0, 2, 1, 3]);
         g.reshape(mixed, &[-1, self.config.d_model as i64])
-    }
-
-    fn count(&self) -> (&'static str, Attribute) {
-        ("heads", Attribute::Int(self.config.decoder_attention_heads as i64))
     }
 
     fn query(&self, g: &mut Graph, layer: &Layer<'_>, rows: Value) -> Result<Value> {
