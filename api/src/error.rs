@@ -106,7 +106,7 @@ impl Code {
 pub struct ApiError {
     code: Code,
     message: String,
-    details: Value,
+    details: Box<Value>,
     retry_after: Option<Duration>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -117,12 +117,12 @@ pub type ApiResult<T = Response> = Result<T, ApiError>;
 impl ApiError {
     /// An error whose `message` the caller reads.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: Value::Null, retry_after: None, source: None }
+        Self { code, message: message.into(), details: Box::default(), retry_after: None, source: None }
     }
 
     /// The same, with facts for a program.
     pub fn with_details(self, details: Value) -> Self {
-        Self { details, ..self }
+        Self { details: Box::new(details), ..self }
     }
 
     /// The same, with the time after which another try makes sense.
@@ -186,7 +186,7 @@ impl From<PipelineError> for ApiError {
         let from_below = StdError::source(&error)
             .and_then(|cause| cause.downcast_ref::<StorageError>())
             .is_some_and(names_places);
-        Self { details, retry_after, ..Self::told(code, from_below, error) }
+        Self { retry_after, ..Self::told(code, from_below, error).with_details(details) }
     }
 }
 
@@ -258,7 +258,7 @@ impl IntoResponse for ApiError {
         }
         let mut error = json!({"code": name, "message": self.message});
         if !self.details.is_null() {
-            error["details"] = self.details;
+            error["details"] = *self.details;
         }
         let mut response = (status, Json(json!({"error": error}))).into_response();
         let retry_after = self.retry_after.or(match self.code {

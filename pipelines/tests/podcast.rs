@@ -1,5 +1,6 @@
 //! A whole episode with real mixing, encoding and drawing and a humming voice: what it makes, that a failed turn is
 //! tried again alone, that a killed process is resumed, and what is refused.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "the child is told by its environment what to do")]
 
 mod support;
