@@ -7,7 +7,7 @@ use reelsmith_media::picture::load_bitmap;
 use reelsmith_pipelines::faults::Faults;
 use reelsmith_pipelines::images::Recipe;
 use reelsmith_pipelines::report::PictureMaker;
-use reelsmith_pipelines::{Painter, Report, Runner, Short};
+use reelsmith_pipelines::{JobSpec, Painter, Report, Runner, Short};
 use reelsmith_storage::JobState;
 use support::Desk;
 use support::painting::painter;
