@@ -1,6 +1,6 @@
-"""SDXL's UNet and autoencoder at their true size in PyTorch, for `reelsmith-benches networks`.
+"""SDXL's UNet and autoencoder, and Real-ESRGAN x4plus, at their true size in PyTorch, for `reelsmith-benches networks`.
 
-`prepare DIR` writes both with random weights in diffusers' layout. `run DIR THREADS` answers a line on standard input,
+`prepare DIR` writes them with random weights, those of SDXL in diffusers' layout. `run DIR THREADS` answers a line on standard input,
 `<network> <latent height> <latent width> <batch>`, with a line of JSON: wall and CPU seconds of one run.
 """
 
@@ -12,6 +12,8 @@ import time
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
+from spandrel.architectures.ESRGAN import ESRGAN
 
 # The configurations of stabilityai/stable-diffusion-xl-base-1.0.
 UNET = dict(
@@ -32,6 +34,22 @@ def prepare(folder: pathlib.Path):
     for name, made in [("unet", lambda: UNet2DConditionModel(**UNET)), ("vae", lambda: AutoencoderKL(**VAE))]:
         if not (folder / name / "config.json").exists():
             made().save_pretrained(folder / name, max_shard_size="20GB")
+    if not (folder / "rrdb.safetensors").exists():
+        save_file(rrdb().state_dict(), folder / "rrdb.safetensors")
+
+
+def rrdb():
+    return ESRGAN(in_nc=3, out_nc=3, num_filters=64, num_blocks=23, scale=4)
+
+
+def opened(folder: pathlib.Path, name: str):
+    if name == "rrdb":
+        network = rrdb()
+        network.load_state_dict(load_file(folder / "rrdb.safetensors"))
+        # The faster of its two layouts.
+        return network.eval().to(memory_format=torch.channels_last)
+    kind = UNet2DConditionModel if name == "unet" else AutoencoderKL
+    return kind.from_pretrained(folder / name, torch_dtype=torch.float32).eval()
 
 
 def seconds():
@@ -48,15 +66,17 @@ def run(folder: pathlib.Path, threads: int):
         height, width, batch = int(height), int(width), int(batch)
         if name not in networks:
             networks.clear()
-            kind = UNet2DConditionModel if name == "unet" else AutoencoderKL
-            networks[name] = kind.from_pretrained(folder / name, torch_dtype=torch.float32).eval()
+            networks[name] = opened(folder, name)
         network = networks[name]
         sample = torch.randn(batch, 4, height, width)
+        picture = torch.rand(batch, 3, height, width).to(memory_format=torch.channels_last)
         text = torch.randn(batch, 77, 2048)
         added = {"text_embeds": torch.randn(batch, 1280), "time_ids": torch.full((batch, 6), 512.0)}
         cpu, wall = seconds(), time.perf_counter()
         if name == "unet":
             network(sample, torch.tensor(500.0), text, added_cond_kwargs=added)
+        elif name == "rrdb":
+            network(picture)
         else:
             network.decode(sample)
         print(json.dumps(dict(cpu=seconds() - cpu, wall=time.perf_counter() - wall)), flush=True)

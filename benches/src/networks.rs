@@ -1,5 +1,5 @@
-//! Speed of SDXL's networks at their true size (random weights, f32) against PyTorch on the same cores, in turn; what
-//! it takes to start them, and how much of the weights is copied.
+//! Speed of SDXL's networks and of Real-ESRGAN x4plus at their true size (random weights, f32) against PyTorch on the same
+//! cores, in turn; what it takes to start them, and how much of the weights is copied.
 
 use crate::contender::Contender;
 use crate::cpu::own_seconds;
@@ -7,7 +7,10 @@ use crate::results::{machine, median, write};
 use anyhow::{Context, Result, bail};
 use reelsmith_graph::{Model, Target};
 use reelsmith_inference::diffusion::{checkpoint, unet::unet, vae::decoder};
+use reelsmith_inference::esrgan::Esrgan;
 use reelsmith_inference::network::{Array, Network};
+use reelsmith_inference_core::NoControl;
+use reelsmith_inference_core::image::{Image, Upscale, UpscaleRequest};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,8 +31,12 @@ pub(crate) struct Args {
     /// Rounds; in each both run every workload once, in turn.
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Workloads: network, latent height, latent width, batch.
-    #[arg(long, value_delimiter = ',', default_value = "unet 64 64 2,vae 64 64 1,vae 128 128 1")]
+    /// Workloads: network, height and width of the latents (for `rrdb` of the picture), batch.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "unet 64 64 2,vae 64 64 1,vae 128 128 1,rrdb 128 128 1"
+    )]
     workloads: Vec<String>,
     /// Threads of either.
     #[arg(long, default_value_t = 2)]
@@ -97,7 +104,7 @@ struct Row {
 /// If a tool is missing or a contender fails.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let (threads, script) = (args.threads.to_string(), Path::new("benches/peers/networks_torch.py"));
-    if !args.networks.join("vae/config.json").exists() {
+    if !args.networks.join("rrdb.safetensors").exists() {
         let made = Command::new(&args.python).arg(script).arg("prepare").arg(&args.networks).status();
         if !made.context("start the peer's Python; benches/peers/networks_setup.sh makes it")?.success() {
             bail!("the networks could not be made");
@@ -138,9 +145,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn table(args: &Args, rows: &[Row]) -> String {
     let mut text = format!(
-        "SDXL's networks at their true size, random weights, f32, {} threads, {} rounds in turn with PyTorch. Seconds are \
+        "SDXL's networks and Real-ESRGAN x4plus at their true size, random weights, f32, {} threads, {} rounds in turn with PyTorch. Seconds are \
          medians; a ratio is the median of each round's own, ours by PyTorch's. {}.\n\n\
-         | network, latents | ours s | PyTorch s | wall ratio | CPU ratio | graph s | session s | weights GB | copied GB | at run GB |\n\
+         | network, latents or picture | ours s | PyTorch s | wall ratio | CPU ratio | graph s | session s | weights GB | copied GB | at run GB |\n\
          |---|---|---|---|---|---|---|---|---|---|\n",
         args.threads,
         args.runs,
@@ -177,7 +184,7 @@ fn table(args: &Args, rows: &[Row]) -> String {
 /// If a network cannot be opened or run.
 pub(crate) fn run_ours(args: &OursArgs) -> Result<()> {
     reelsmith_inference::runtime::load_onnxruntime(&crate::models().join("onnxruntime/libonnxruntime.so"))?;
-    let mut open: Option<(String, Network)> = None;
+    let mut open: Option<(String, Opened)> = None;
     for line in std::io::stdin().lines() {
         let line = line?;
         let [name, height, width, batch] = line.split(' ').collect::<Vec<_>>()[..] else { bail!("{line:?}") };
@@ -190,7 +197,7 @@ pub(crate) fn run_ours(args: &OursArgs) -> Result<()> {
         }
         let (_, network) = open.as_mut().context("a network was opened")?;
         let (cpu, wall) = (own_seconds(), Instant::now());
-        step(network, name, &[batch, 4, height, width])?;
+        network.step(&[batch, 4, height, width])?;
         let cost = Cost { cpu: own_seconds() - cpu, wall: wall.elapsed().as_secs_f64() };
         let answer = Answer { cost, memory: own_memory()?, started };
         println!("{}", serde_json::to_string(&answer)?);
@@ -198,8 +205,23 @@ pub(crate) fn run_ours(args: &OursArgs) -> Result<()> {
     Ok(())
 }
 
-fn start(args: &OursArgs, name: &str) -> Result<(Network, Started)> {
+/// A network of ours.
+enum Opened {
+    Unet(Network),
+    Decoder(Network),
+    Upscaler(Box<Esrgan>),
+}
+
+fn start(args: &OursArgs, name: &str) -> Result<(Opened, Started)> {
     let (before, clock) = (own_memory()?, Instant::now());
+    if name == "rrdb" {
+        let path = args.networks.join("rrdb.safetensors");
+        let opened = Esrgan::open_on(&path, Target::CPU, args.threads)?;
+        let session = clock.elapsed().as_secs_f64();
+        let copied = own_memory()?.saturating_sub(before);
+        let weights = std::fs::metadata(&path)?.len();
+        return Ok((Opened::Upscaler(Box::new(opened)), Started { graph: 0.0, session, weights, copied }));
+    }
     let folder = args.networks.join(name);
     let target = if args.plain { Target::PLAIN } else { Target::CPU };
     let (title, model): (&'static str, Model) = match name {
@@ -214,34 +236,51 @@ fn start(args: &OursArgs, name: &str) -> Result<(Network, Started)> {
     };
     let graph = clock.elapsed().as_secs_f64();
     let network = match name {
-        "unet" => Network::open_in_place(title, &model, args.threads)?,
-        _ => Network::open_unplanned(title, &model, args.threads)?,
+        "unet" => Opened::Unet(Network::open_in_place(title, &model, args.threads)?),
+        _ => Opened::Decoder(Network::open_unplanned(title, &model, args.threads)?),
     };
     let session = clock.elapsed().as_secs_f64() - graph;
     let copied = own_memory()?.saturating_sub(before);
     Ok((network, Started { graph, session, weights: model.weight_bytes, copied }))
 }
 
-fn step(network: &mut Network, name: &str, shape: &[usize; 4]) -> Result<()> {
-    let wave = |shape: &[usize]| {
-        let count: usize = shape.iter().product();
-        Array::new(shape, (0..count).map(|n| (n as f32 * 0.7).sin()).collect())
-    };
-    let sample = wave(shape);
-    if name == "vae" {
-        network.run(&[("latents", (&sample).into())], &["picture"])?;
-        return Ok(());
+impl Opened {
+    /// One run. The shape is that of latents; an upscaler takes a picture of their height and width.
+    fn step(&mut self, shape: &[usize; 4]) -> Result<()> {
+        let wave = |shape: &[usize]| {
+            let count: usize = shape.iter().product();
+            Array::new(shape, (0..count).map(|n| (n as f32 * 0.7).sin()).collect())
+        };
+        let [batch, _, height, width] = *shape;
+        match self {
+            Self::Decoder(network) => {
+                network.run(&[("latents", (&wave(shape)).into())], &["picture"])?;
+            }
+            Self::Unet(network) => {
+                let sample = wave(shape);
+                let (time, added, text) =
+                    (wave(&[batch, 320]), wave(&[batch, 2816]), wave(&[batch, 77, 2048]));
+                let feeds = [
+                    ("sample", (&sample).into()),
+                    ("time", (&time).into()),
+                    ("added", (&added).into()),
+                    ("text", (&text).into()),
+                ];
+                network.run(&feeds, &["noise"])?;
+            }
+            Self::Upscaler(upscaler) => {
+                let (width, height) = (width as u32, height as u32);
+                let pixels = (0..width * height * 3).map(|n| (n * 31 % 251) as u8).collect();
+                let image = Image::new(width, height, 3, pixels)?;
+                let tile = width.max(height);
+                upscaler.upscale(
+                    &UpscaleRequest { image, width: 4 * width, height: 4 * height, tile },
+                    &NoControl,
+                )?;
+            }
+        }
+        Ok(())
     }
-    let batch = shape[0];
-    let (time, added, text) = (wave(&[batch, 320]), wave(&[batch, 2816]), wave(&[batch, 77, 2048]));
-    let feeds = [
-        ("sample", (&sample).into()),
-        ("time", (&time).into()),
-        ("added", (&added).into()),
-        ("text", (&text).into()),
-    ];
-    network.run(&feeds, &["noise"])?;
-    Ok(())
 }
 
 /// Bytes of memory that belong to this process alone, not to a file (`RssAnon` of proc(5)).
