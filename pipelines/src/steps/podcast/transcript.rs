@@ -91,8 +91,8 @@ fn shown<'a>(podcast: &'a Podcast, rundown: &Rundown, spoken: &[Spoken]) -> Vec<
     shown
 }
 
-/// Characters of a line and of a cue, which has two lines: to be read beside a player (BBC, "Subtitle Guidelines", has
-/// 37 to 42 a line).
+/// Characters of a line and of a cue, which has two lines: to be read beside a player (Netflix, "English Timed Text
+/// Style Guide": 42 a line).
 const LINE_CHARS: usize = 42;
 const CUE_CHARS: usize = 2 * LINE_CHARS;
 /// A sentence that ends after so many characters ends its cue.
