@@ -5,6 +5,7 @@ use crate::ease::smoothstep;
 use crate::picture::Picture;
 use crate::probe::Check;
 use crate::thumbnail::{CONTRAST, Thumbnail, blend, contrast_over, reads, thumbnail};
+use crate::typeset::colour::Rgb;
 use crate::typeset::raster::Layer;
 use crate::typeset::{Face, Fonts, moved};
 use crate::{ErrorKind, MediaError, Result};
@@ -17,6 +18,8 @@ const LEFT: f32 = 0.055;
 const BASELINE: f32 = 0.935;
 /// Where the veil under the name begins, as a share of the side.
 const VEIL: f32 = 0.78;
+/// Veils over the whole picture that are tried in turn where the title does not read without.
+const DIMMED: [f32; 3] = [0.25, 0.5, 0.75];
 
 /// Draws a cover of `side` x `side` pixels (64 to 4096, even) over `base`. An empty `name` is left out; one that is
 /// too long for the side is set smaller.
@@ -33,12 +36,27 @@ pub fn cover(
     side: u32,
 ) -> Result<Thumbnail> {
     let mut drawn = thumbnail(base, title, fonts, style, seed, (side, side))?;
+    let colour = veil(style, seed)?;
+    for opacity in DIMMED {
+        if drawn.checks.iter().all(|check| check.ok) {
+            break;
+        }
+        let mut dimmed = base.clone();
+        dimmed.rgb.chunks_exact_mut(3).for_each(|pixel| blend(pixel, colour, opacity));
+        drawn = thumbnail(&dimmed, title, fonts, style, seed, (side, side))?;
+    }
     let name = fonts.drawable(name).to_uppercase();
     if name.trim().is_empty() {
         return Ok(drawn);
     }
     drawn.checks.push(foot(&mut drawn.picture, &name, fonts, style, seed)?);
     Ok(drawn)
+}
+
+/// What a picture is veiled with so that words read over it.
+fn veil(style: &CardStyle, seed: u64) -> Result<Rgb> {
+    let palette = style.colours(seed)?;
+    Ok(if palette.is_dark() { palette.deep } else { palette.sky[0] })
 }
 
 /// Sets the name at the foot; answers how well it reads.
@@ -51,7 +69,7 @@ fn foot(picture: &mut Picture, name: &str, fonts: &mut Fonts, style: &CardStyle,
     let run = fonts.run(name, &face)?;
     let (left, baseline) = (LEFT * side, BASELINE * side);
     let bounds = [left, baseline - fonts.cap_height(&face)?, left + run.width, baseline];
-    let veil = if palette.is_dark() { palette.deep } else { palette.sky[0] };
+    let veil = veil(style, seed)?;
     let behind = scrim::behind(picture, (side, side), bounds);
     let opacity = scrim::opacity(palette.ink, veil, behind, scrim::WANTED);
     let row = picture.width as usize * 3;

@@ -28,7 +28,8 @@ fn clip(dir: &Path, voice: usize, at: f64, gain: f32) -> Clip {
 
 fn cue(start: f64, seconds: f64) -> MusicCue {
     let ducking = Ducking { depth_db: 12.0, ..Ducking::default() };
-    let track = stereo(48_000, 5.0, sine(1000.0, -20.0));
+    // Longer than it plays: a tone that is repeated would add to itself in the crossfade.
+    let track = stereo(48_000, 20.0, sine(1000.0, -20.0));
     MusicCue { track, start, seconds, level_lu: -8.0, ducking, fade_in: 0.5, fade_out: 1.0 }
 }
 

@@ -8,7 +8,7 @@ use crate::spec::Podcast;
 use crate::steps::{recipe, spoken};
 use crate::timing::Spoken;
 use crate::workflows::podcast::voice_stage;
-use reelsmith_media::captions::{CaptionStyle, Cue, cues};
+use reelsmith_media::captions::{CaptionWord, Cue};
 use reelsmith_media::subtitles::{Said, srt_of_speakers, vtt_of_speakers};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -77,21 +77,9 @@ impl Shown<'_> {
 }
 
 fn shown<'a>(podcast: &'a Podcast, rundown: &Rundown, spoken: &[Spoken]) -> Vec<Shown<'a>> {
-    // Lines to be read beside a player, not words over a picture.
-    let style = CaptionStyle {
-        max_words: 12,
-        max_lines: 2,
-        line_width: 24.0,
-        pause: 0.8,
-        min_seconds: 1.0,
-        ..CaptionStyle::default()
-    };
     let turns = podcast.turns.iter().zip(spoken).enumerate();
     let mut shown: Vec<Shown> = turns
-        .map(|(n, (turn, spoken))| Shown {
-            speaker: &turn.speaker,
-            cues: cues(&rundown.words(n, spoken), &style),
-        })
+        .map(|(n, (turn, spoken))| Shown { speaker: &turn.speaker, cues: passages(rundown.words(n, spoken)) })
         .collect();
     // What holds on after its last word goes when somebody else begins.
     for n in 1..shown.len() {
@@ -101,6 +89,50 @@ fn shown<'a>(podcast: &'a Podcast, rundown: &Rundown, spoken: &[Spoken]) -> Vec<
         }
     }
     shown
+}
+
+/// Characters of a line and of a cue, which has two lines: to be read beside a player (Netflix, "English Timed Text
+/// Style Guide": 42 a line).
+const LINE_CHARS: usize = 42;
+const CUE_CHARS: usize = 2 * LINE_CHARS;
+/// A sentence that ends after so many characters ends its cue.
+const ENOUGH_CHARS: usize = 20;
+
+/// A turn's words in cues of about a sentence: every word in one, in order.
+fn passages(words: Vec<CaptionWord>) -> Vec<Cue> {
+    let mut passages: Vec<Vec<CaptionWord>> = Vec::new();
+    for word in words.into_iter().filter(|word| !word.text.trim().is_empty()) {
+        let goes_on = |last: &&mut Vec<CaptionWord>| {
+            let chars = width(last);
+            let ended = last
+                .last()
+                .is_some_and(|word| word.text.trim_end_matches(['"', '”']).ends_with(['.', '!', '?']));
+            chars + 1 + word.text.chars().count() <= CUE_CHARS && !(ended && chars >= ENOUGH_CHARS)
+        };
+        match passages.last_mut().filter(goes_on) {
+            Some(last) => last.push(word),
+            None => passages.push(vec![word]),
+        }
+    }
+    passages.into_iter().map(cue).collect()
+}
+
+/// Characters of words on one line.
+fn width(words: &[CaptionWord]) -> usize {
+    words.iter().map(|word| word.text.chars().count() + 1).sum::<usize>().saturating_sub(1)
+}
+
+/// On one line where they fit, else on two that are as equal as can be.
+fn cue(words: Vec<CaptionWord>) -> Cue {
+    let (start, end) =
+        (words.first().map_or(0.0, |word| word.start), words.last().map_or(0.0, |word| word.end));
+    let widest = |cut: &usize| width(&words[..*cut]).max(width(&words[*cut..]));
+    let cut = (1..words.len()).filter(|_| width(&words) > LINE_CHARS).min_by_key(widest);
+    let lines = match cut {
+        Some(cut) => vec![0..cut, cut..words.len()],
+        None => std::iter::once(0..words.len()).collect(),
+    };
+    Cue { start, end, words, lines }
 }
 
 /// Chapters and turns with their times, to be read.
@@ -130,4 +162,42 @@ fn chapters(rundown: &Rundown) -> Value {
     let chapters =
         chapters.map(|c| json!({ "startTime": ms(c.start), "endTime": ms(c.end), "title": c.title }));
     json!({ "version": "1.2.0", "chapters": chapters.collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn words(text: &str) -> Vec<CaptionWord> {
+        let word = |(n, text): (usize, &str)| CaptionWord {
+            text: text.to_owned(),
+            start: n as f64 * 0.4,
+            end: n as f64 * 0.4 + 0.3,
+        };
+        text.split_whitespace().enumerate().map(word).collect()
+    }
+
+    #[test]
+    fn a_cue_holds_about_a_sentence_on_two_lines_at_most() {
+        let text = "The Earth is a poor clock. Tides slow it down, so its days do not quite fit our seconds. Indeed.";
+        let lines: Vec<Vec<String>> = passages(words(text)).iter().map(Cue::text_lines).collect();
+        let second = vec!["Tides slow it down, so its days", "do not quite fit our seconds."];
+        assert_eq!(lines, [vec!["The Earth is a poor clock."], second, vec!["Indeed."]]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_word_is_shown_once_and_no_cue_is_too_long(text in "([a-z]{1,12}[.,!]? ){0,60}") {
+            let words = words(&text);
+            let cues = passages(words.clone());
+            let shown: Vec<CaptionWord> = cues.iter().flat_map(|cue| cue.words.clone()).collect();
+            prop_assert_eq!(shown, words);
+            for cue in &cues {
+                prop_assert!(width(&cue.words) <= CUE_CHARS && cue.lines.len() <= 2 && cue.start < cue.end);
+                let lined: usize = cue.lines.iter().map(|line| line.len()).sum();
+                prop_assert_eq!(lined, cue.words.len());
+            }
+        }
+    }
 }
