@@ -216,7 +216,7 @@ fn start(args: &OursArgs, name: &str) -> Result<(Opened, Started)> {
     let (before, clock) = (own_memory()?, Instant::now());
     if name == "rrdb" {
         let path = args.networks.join("rrdb.safetensors");
-        let opened = Esrgan::open_on(&path, Target::CPU, args.threads)?;
+        let opened = Esrgan::open(&path, args.threads)?;
         let session = clock.elapsed().as_secs_f64();
         let copied = own_memory()?.saturating_sub(before);
         let weights = std::fs::metadata(&path)?.len();
