@@ -390,23 +390,3 @@ fn missing_and_broken_files_are_named() {
         .expect_err("it is refused");
     assert_eq!(error.kind(), ErrorKind::ModelCorrupt);
 }
-
-#[test]
-fn the_small_student_says_every_word_in_its_time() {
-    load_onnxruntime(&file("onnxruntime/libonnxruntime.so")).expect("the runtime");
-    let model = file("hibari-heart/af_heart.onnx");
-    let mut small = Kokoro::open_student(&model, &file("g2p-en/oov.onnx"), 2).expect("the model loads");
-    assert_eq!(small.voices().iter().map(|voice| voice.name.as_str()).collect::<Vec<_>>(), ["af_heart"]);
-    let speech = small.speak(&request(STORY), &NoControl).expect("it speaks");
-    check(STORY, &speech);
-    assert!(speech.words.iter().all(|word| (0.03..1.5).contains(&(word.end - word.start))));
-    let teacher = say(STORY);
-    let pace = seconds(&speech) / seconds(&teacher);
-    assert!((0.85..1.15).contains(&pace), "{pace} of the teacher's time");
-    let level =
-        |speech: &Speech| speech.samples.iter().map(|s| s * s).sum::<f32>() / speech.samples.len() as f32;
-    let louder = 10.0 * (level(&speech) / level(&teacher)).log10();
-    assert!(louder.abs() < 6.0, "{louder} dB");
-    let error = small.speak(&SpeakRequest { voice: "am_adam".into(), ..request("Hello.") }, &NoControl);
-    assert_eq!(error.expect_err("refused").kind(), ErrorKind::UnknownModel);
-}

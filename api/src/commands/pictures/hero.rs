@@ -19,6 +19,9 @@ use reelsmith_pipelines::images::{Recipe, UpscaleNote, bucket, covering};
 use serde_json::json;
 use std::path::PathBuf;
 
+/// Up to so many times as wide, a picture is only resized.
+const NEAR: f64 = 1.5;
+
 /// Runs the command.
 pub(in crate::commands) async fn run(context: &mut Context, args: &Args) -> Outcome {
     check(args)?;
@@ -35,9 +38,14 @@ pub(in crate::commands) async fn run(context: &mut Context, args: &Args) -> Outc
         }
     };
     let own = base.size();
-    // A picture that is large enough needs no model.
-    let upscaler = upscaler.filter(|_| covering(own, size) != own);
-    if upscaler.is_none() && covering(own, size) != own {
+    if matches!(&base, Base::Given(input) if input.bitmap.channels == 4) {
+        context.reporter.teller().note("the picture's transparency is laid on white");
+    }
+    // A picture that is nearly large enough is resized: a model would work on every pixel of it for little.
+    let target = covering(own, size);
+    let is_near = f64::from(target.0) < NEAR * f64::from(own.0);
+    let upscaler = upscaler.filter(|_| !is_near);
+    if upscaler.is_none() && !is_near {
         let told = format!("no upscaler is named or in the catalogue: {}x{} is only resized", own.0, own.1);
         context.reporter.teller().note(&told);
     }

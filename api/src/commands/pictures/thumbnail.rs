@@ -23,6 +23,9 @@ use reelsmith_pipelines::preset::CoverRules;
 use reelsmith_storage::Digest;
 use serde_json::json;
 
+/// Characters of the longest title, as scripts have it.
+const MOST_TITLE: usize = 100;
+
 /// What the title stands on.
 enum Base {
     Picture(Picture, Origin, Option<Spent>),
@@ -36,6 +39,7 @@ pub(in crate::commands) async fn run(context: &mut Context, args: &Args) -> Outc
     if !jpeg {
         return Err(Failure::usage(format!("--out: {} must end in .jpg", args.out.display())));
     }
+    check_title(&args.title)?;
     let library = context.library()?;
     let cover = presets(&context.config)?.get(&args.preset).map_err(pipeline_failure)?.cover.clone();
     let type_ = library.for_type();
@@ -55,6 +59,17 @@ pub(in crate::commands) async fn run(context: &mut Context, args: &Args) -> Outc
     let facts = json!({ "checks": checks, "recipe": origin });
     finished(context, &[(args.out.clone(), about)], spent.as_slice(), &facts);
     Ok(())
+}
+
+/// Refuses a title that says nothing or that nobody could read at the size of a cover.
+fn check_title(title: &str) -> Outcome {
+    let count = title.trim().chars().count();
+    match (1..=MOST_TITLE).contains(&count) {
+        true => Ok(()),
+        false => {
+            Err(Failure::usage(format!("--title: it has {count} characters; expected 1 to {MOST_TITLE}")))
+        }
+    }
 }
 
 async fn base(context: &mut Context, library: &Library, args: &Args, size: (u32, u32)) -> Outcome<Base> {
@@ -118,6 +133,11 @@ async fn write(
         };
         let mut fonts = Fonts::load(&library.fonts()?).map_err(media_failure)?;
         let drawn = thumbnail(&base, &title, &mut fonts, &style, seed, size).map_err(media_failure)?;
+        if drawn.checks.is_empty() {
+            return Err(Failure::usage(
+                "--title: no font here has any of its characters; write it in others",
+            ));
+        }
         refuse(&drawn.checks)?;
         make_folder(&out)?;
         write_jpeg_under(&drawn.picture, &notes, cover.max_bytes, &out).map_err(media_failure)?;
@@ -142,7 +162,8 @@ fn refuse(checks: &[Check]) -> Outcome {
     match bad.is_empty() {
         true => Ok(()),
         false => Err(Failure::failed(format!(
-            "the title would not read well ({}); make it shorter, or choose another --style or picture",
+            "the title would not read well ({}); leave out characters that no font here has, make it shorter, or choose \
+             another --style or picture",
             bad.join(", ")
         ))),
     }

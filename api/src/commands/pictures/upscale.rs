@@ -29,6 +29,16 @@ pub(in crate::commands) async fn run(context: &mut Context, args: &Args) -> Outc
     let (width, height) = size(args, input.size());
     check_result(width, height)?;
     let out = out(args, (width, height))?;
+    let teller = context.reporter.teller();
+    let (own_width, own_height) = input.size();
+    // A pixel more or less is rounding.
+    let kept = f64::from(own_height) * f64::from(width) / f64::from(own_width);
+    if (kept - f64::from(height)).abs() > 1.0 {
+        teller.note(&format!("{own_width}x{own_height} is stretched to the shape of {width}x{height}"));
+    }
+    if input.bitmap.channels == 4 && matches!(Format::of(&out), Ok(Format::Jpeg)) {
+        teller.note("JPEG has no transparency: it is laid on white; --out with .png or .webp keeps it");
+    }
     let (teller, cancel) = (context.reporter.teller(), &context.cancel);
     let studio = Studio::open(&context.config, &library, &[&model], teller, cancel).await?;
     let done = make(context, &studio, &model, (&input, args.tile), (width, height)).await;

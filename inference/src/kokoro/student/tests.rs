@@ -1,5 +1,8 @@
 use super::*;
 use crate::fetched::file;
+use crate::kokoro::Kokoro;
+use reelsmith_inference_core::NoControl;
+use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech};
 use serde_json::Value;
 
 /// The generator of `tests/reference/reference.py`.
@@ -68,4 +71,29 @@ fn the_published_student_speaks_with_the_times_of_its_symbols() {
     let ratio = slow.samples.len() as f64 / spoken.samples.len() as f64;
     assert!((1.7..2.3).contains(&ratio), "{ratio}");
     assert_eq!(student.run(&symbols, 1.0, false).unwrap().samples, spoken.samples);
+}
+
+/// The mean square of the samples.
+fn level(speech: &Speech) -> f32 {
+    speech.samples.iter().map(|sample| sample * sample).sum::<f32>() / speech.samples.len() as f32
+}
+
+#[test]
+fn it_says_every_word_at_the_pace_and_the_loudness_of_its_teacher() {
+    const STORY: &str = "The old lighthouse keeper climbed the narrow stairs, lamp in hand. Far below, the sea was \
+        black and restless.\n\nOne evening a letter came. It was short, and it was kind.";
+    crate::runtime::load_onnxruntime(&file("onnxruntime/libonnxruntime.so")).unwrap();
+    let oov = file("g2p-en/oov.onnx");
+    let mut student = Kokoro::open_student(&file("hibari-heart/af_heart.onnx"), &oov, 2).unwrap();
+    let mut teacher =
+        Kokoro::open(&file("kokoro-82m-fp32/kokoro.onnx"), &file("kokoro-voices"), &oov, 2).unwrap();
+    let request = SpeakRequest { text: STORY.into(), voice: "af_heart".into(), speed: 1.0 };
+    let (said, taught) =
+        (student.speak(&request, &NoControl).unwrap(), teacher.speak(&request, &NoControl).unwrap());
+    assert_eq!(said.words.len(), STORY.split_whitespace().count());
+    assert!(said.words.iter().all(|word| (0.03..1.5).contains(&(word.end - word.start))));
+    let pace = said.samples.len() as f64 / taught.samples.len() as f64;
+    assert!((0.85..1.15).contains(&pace), "{pace} of the teacher's time");
+    let louder = 10.0 * (level(&said) / level(&taught)).log10();
+    assert!(louder.abs() < 6.0, "{louder} dB");
 }
