@@ -201,6 +201,7 @@ fn what_looks_like_a_control_token_is_text() {
             tokens.iter().flat_map(|token| model._model.vocab().token_to_piece(*token, true, None)).collect();
         assert_eq!(String::from_utf8(written).unwrap(), prompt);
     }
+    drop(model);
     let marks = refusal(&greedy("a\u{fdd0}b", 16));
     assert_eq!(marks.kind(), ErrorKind::InvalidRequest);
 }
