@@ -40,7 +40,7 @@ done
 
 export REELSMITH_PARITY=$cases
 failed=0
-cargo test --workspace --lib -- tokenizer wordpiece xtts llama_cpp student || failed=1
-cargo test --workspace --test diffusion --test esrgan --test embed --test whisper --test xtts --test edges || failed=1
+cargo test --workspace --no-fail-fast --lib -- tokenizer wordpiece xtts llama_cpp student || failed=1
+cargo test --workspace --no-fail-fast --test diffusion --test esrgan --test embed --test whisper --test xtts --test edges || failed=1
 [ "$failed" = 0 ] && echo "parity: all agree (SEED=$seed)" || echo "parity: something differs (SEED=$seed)" >&2
 exit "$failed"
