@@ -34,7 +34,7 @@ fn what_is_wrong_is_told_before_anything_is_opened() {
         (&["empty.md"], "empty.md:1:1: nobody says anything"),
         (&["long.md"], "at most 1048576 bytes"),
         (&["talk.md"], "talk.md:5:1: Ben has no voice"),
-        (&["talk.md", "--voice", "Ben=am_adm"], "there is no voice `am_adm`; did you mean `am_adam`?"),
+        (&["talk.md", "--voice", "Ben=am_adm"], "there is no voice `am_adm`; did you mean `am_adam`"),
         (&["talk.md", "--voice", "Eve=am_adam"], "nobody is called `Eve`"),
         (&["talk.md", "--voice", "am_adam"], "SPEAKER=VOICE"),
         (&["alone.md", "--speed", "9"], "0.5 to 2"),

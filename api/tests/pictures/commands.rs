@@ -85,8 +85,11 @@ fn a_thumbnail_is_a_card_unless_a_picture_is_given_and_its_title_is_checked() {
     assert!(why.starts_with("no text-to-image model is named"), "{why}");
 
     let long = "many words ".repeat(100);
-    desk.run(&["make", "thumbnail", "--title", &long, "--out", "d.jpg"])
-        .refused(1, "cut short instead of whole");
+    for (title, says) in
+        [(long.as_str(), "expected 1 to 100"), (" ", "expected 1 to 100"), ("月は離れていく", "no font here")]
+    {
+        desk.run(&["make", "thumbnail", "--title", title, "--out", "d.jpg"]).refused(2, says);
+    }
     assert!(!desk.path("d.jpg").exists());
     desk.run(&["make", "thumbnail", "--title", "x", "--style", "no"]).refused(2, "no");
     desk.run(&["make", "thumbnail", "--title", "x", "--preset", "tiktak"])
