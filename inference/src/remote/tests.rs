@@ -192,7 +192,8 @@ fn what_will_not_pass_is_not_tried_again() {
         ("401 Unauthorized", ErrorKind::Denied),
         ("403 Forbidden", ErrorKind::Denied),
         ("400 Bad Request", ErrorKind::InvalidRequest),
-        ("404 Not Found", ErrorKind::InvalidRequest),
+        // The model is not there; another server, or this machine, may have it.
+        ("404 Not Found", ErrorKind::Unavailable),
         ("302 Found", ErrorKind::Unavailable),
     ] {
         let (error, asked) = failure(move |_, stream| {
