@@ -233,7 +233,9 @@ async fn the_example_scripts_are_good() {
     let examples = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples"));
     let mut found = 0;
     for entry in std::fs::read_dir(examples).unwrap().flatten() {
-        if entry.path().extension().is_none_or(|e| e != "md") {
+        // The episode is made by its own end-to-end test.
+        let is_episode = entry.path().ends_with("the-leap-second.md");
+        if is_episode || entry.path().extension().is_none_or(|e| e != "md") {
             continue;
         }
         found += 1;
