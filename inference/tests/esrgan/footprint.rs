@@ -76,9 +76,10 @@ fn what_is_stated_is_what_an_upscaler_takes() {
         assert!(loaded <= weights && peak <= activation, "{model} {arguments}");
         // A little of what a run took stays with the allocator.
         assert!(after <= weights + activation / 8 + (16 << 20), "{model} {arguments}: {after}");
-        // Nor much more than that: what is stated keeps others off the device.
-        assert!(weights < loaded + loaded / 4 + (16 << 20), "{model}");
-        assert!(activation < 2 * peak + (16 << 20), "{model} {arguments}: {activation} for {peak}");
+        // Nor much more than that: what is stated keeps others off the device. Both parts together, because a
+        // small run finds room that loading left with the allocator.
+        let (stated, taken) = (weights + activation, loaded + loaded / 4 + 2 * peak);
+        assert!(stated < taken + (32 << 20), "{model} {arguments}: {stated} for {taken}");
     }
 }
 
