@@ -69,6 +69,8 @@ pub enum Command {
     Bench(bench::Bench),
     /// Serve the HTTP API
     Serve(Serve),
+    /// What a running service has loaded, does, and lets wait
+    Ps(Ps),
     /// The models: what there is, what is here, fetching, checking, removing
     #[command(subcommand)]
     Models(Models),
@@ -134,6 +136,17 @@ pub struct Serve {
     /// Address and port [default: 127.0.0.1:8787]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
+}
+
+/// `ps`
+#[derive(Debug, Args)]
+pub struct Ps {
+    /// Address of the service [default: http:// and `server.listen`]
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// The service's answer as it is: JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `models …`

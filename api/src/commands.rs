@@ -9,6 +9,7 @@ mod models;
 mod output;
 mod pictures;
 mod presets;
+mod ps;
 mod serve;
 mod slug;
 mod speech;
@@ -100,6 +101,7 @@ async fn dispatch(command: Command, config: Config, reporter: &mut Reporter) -> 
         Command::Chat(args) => chat::run(&mut context, &args).await,
         Command::Bench(args) => bench::run(&mut context, &args).await,
         Command::Serve(_) => serve::serve(&mut context).await,
+        Command::Ps(args) => ps::run(&context, &args).await,
         Command::Models(command) => models::run(&mut context, command).await,
         Command::Doctor(args) => doctor::run(&context, args.json).await,
         Command::Presets(command) => presets::list(&context, command),
@@ -127,8 +129,9 @@ fn flags(global: &Global, command: &Command) -> Flags {
 /// Whether Ctrl-C is for the command to answer. The others only read: the system may end them at once.
 fn clears_up(command: &Command) -> bool {
     use crate::cli::{Models, Voices};
-    let only_reads = matches!(command, Command::Presets(_) | Command::Voices(Voices::List { .. }))
-        || matches!(command, Command::Models(Models::List { .. }));
+    let only_reads =
+        matches!(command, Command::Presets(_) | Command::Ps(_) | Command::Voices(Voices::List { .. }))
+            || matches!(command, Command::Models(Models::List { .. }));
     !only_reads
 }
 

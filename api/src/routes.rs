@@ -5,6 +5,7 @@ mod events;
 mod health;
 mod jobs;
 mod parameters;
+mod scheduler;
 
 use crate::error::{ApiError, Code};
 use crate::layers;
@@ -21,7 +22,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/jobs/{id}", get(jobs::show).delete(jobs::cancel))
         .route("/api/v1/jobs/{id}/events", get(events::follow))
         .route("/api/v1/jobs/{id}/artifacts", get(artifacts::list))
-        .route("/api/v1/jobs/{id}/artifacts/{name}", get(artifacts::fetch));
+        .route("/api/v1/jobs/{id}/artifacts/{name}", get(artifacts::fetch))
+        .route("/api/v1/scheduler", get(scheduler::show));
     let router = layers::limited(jobs, &app)
         // Probes answer even while every place for work is taken.
         .route("/health", get(health::alive))

@@ -121,11 +121,28 @@ async fn a_terminated_service_leaves_its_jobs_to_the_next_one() {
     let seen =
         follow(&client, &events, |event| event["kind"] == "step_finished" && event["step"] == "voice").await;
     assert!(seen.iter().any(|event| event["kind"] == "planned"));
+    let first_address = first.address.clone();
     let (status, log) = first.terminate();
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(!log.contains("panicked"), "{log}");
 
     let next = Service::start(&data);
+    let ps = |server: &str, flags: &[&str]| {
+        let mut ps = Command::new(env!("CARGO_BIN_EXE_reelsmith"));
+        ps.args(["ps", "--server", server])
+            .args(flags)
+            .env_remove("REELSMITH_CONFIG")
+            .output()
+            .expect("starts")
+    };
+    let shown = String::from_utf8(ps(&next.address, &[]).stdout).expect("UTF-8");
+    assert!(shown.starts_with("cpu: ") && shown.contains(" given out, "), "{shown}");
+    let whole: Value = serde_json::from_slice(&ps(&next.address, &["--json"]).stdout).expect("JSON");
+    assert_eq!(whole["devices"][0]["device"], "cpu", "{whole}");
+    let nobody = ps(&first_address, &[]);
+    let told = String::from_utf8_lossy(&nobody.stderr).into_owned();
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(told.contains("reelsmith serve") && told.contains("refused"), "{told}");
     let seen = follow(&client, &format!("{}{path}/events", next.address), |_| false).await;
     let last = seen.last().expect("events");
     assert_eq!((&last["kind"], &last["state"]), (&"state".into(), &"succeeded".into()), "{last}");

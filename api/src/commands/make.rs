@@ -113,7 +113,6 @@ fn given_music(text: String) -> Music {
 /// Claims the data directory; waits for another `make`, but not for a service, which may never end.
 async fn own_data(context: &Context, command: &str) -> Outcome<DataOwner> {
     let dir = context.config.data_dir.display();
-    let send = if command == "make short" { "send it the script (POST /api/v1/jobs), " } else { "" };
     let mut told = false;
     loop {
         let owner = match DataOwner::claim(&context.config, command)? {
@@ -125,7 +124,8 @@ async fn own_data(context: &Context, command: &str) -> Outcome<DataOwner> {
             .map_or("another reelsmith".into(), |o| format!("`reelsmith {}` (process {})", o.command, o.pid));
         if owner.is_some_and(|owner| owner.command == "serve") {
             return Err(Failure::failed(format!(
-                "{who} runs the jobs in {dir}; {send}stop it, or choose another --data-dir"
+                "{who} runs the jobs in {dir}; send it the script (POST /api/v1/jobs), stop it, or choose another \
+                 --data-dir"
             )));
         }
         if !told {

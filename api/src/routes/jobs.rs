@@ -1,5 +1,8 @@
 //! Jobs: create, list, show, cancel.
 
+mod new;
+
+use self::new::NewJob;
 use super::parameters::{Asked, Params};
 use crate::error::{ApiError, ApiResult, Code};
 use crate::state::App;
@@ -9,11 +12,9 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use reelsmith_pipelines::script::{self, Music};
-use reelsmith_pipelines::{Document, Files, JobId, JobSpec, Short, ShortOptions, Submitted};
+use reelsmith_pipelines::{Files, JobId, JobSpec, PipelineError, Submitted};
 use reelsmith_storage::{Job, JobState, ListJobs};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,73 +26,6 @@ const PAGE_MAX: u32 = 500;
 /// How long a caller shall wait when the queue is full.
 const QUEUE_RETRY: Duration = Duration::from_secs(10);
 
-/// The body of a new job.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewJob {
-    kind: String,
-    script: Option<Box<RawValue>>,
-    markdown: Option<String>,
-    preset: Option<String>,
-    voice: Option<String>,
-    speed: Option<f32>,
-    seed: Option<u64>,
-    music: Option<Music>,
-    style: Option<String>,
-    max_seconds: Option<f64>,
-    encoder_speed: Option<String>,
-}
-
-impl NewJob {
-    fn parse(headers: &HeaderMap, body: &[u8]) -> ApiResult<Self> {
-        // Also what keeps a page of another site from posting here: browsers ask before sending JSON.
-        let json =
-            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-                value.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json")
-            });
-        if !json {
-            let message = "the body must be JSON, with the header Content-Type: application/json";
-            return Err(ApiError::new(Code::UnsupportedMediaType, message));
-        }
-        serde_json::from_slice(body).map_err(|e| {
-            ApiError::new(Code::InvalidRequest, format!("the body is not a job: {e}"))
-                .with_details(json!({"line": e.line(), "column": e.column()}))
-        })
-    }
-
-    fn document(&self) -> ApiResult<Document> {
-        if self.kind != "short" {
-            let message = format!("there is no kind of job called {}; expected \"short\"", self.kind);
-            return Err(ApiError::new(Code::UnknownName, message));
-        }
-        match (&self.script, &self.markdown) {
-            (Some(script), None) => Ok(script::parse_json(script.get(), "script").map_err(wrong_script)?),
-            (None, Some(text)) => Ok(script::parse_markdown(text, "markdown").map_err(wrong_script)?),
-            _ => Err(ApiError::new(
-                Code::InvalidRequest,
-                "expected one of \"script\" (the script as JSON) and \"markdown\" (the script as text)",
-            )),
-        }
-    }
-
-    fn options(self) -> ShortOptions {
-        ShortOptions {
-            preset: self.preset,
-            voice: self.voice,
-            speed: self.speed,
-            seed: self.seed,
-            music: self.music,
-            style: self.style,
-            max_seconds: self.max_seconds,
-            encoder_speed: self.encoder_speed,
-        }
-    }
-}
-
-fn wrong_script(error: script::ScriptError) -> ApiError {
-    reelsmith_pipelines::PipelineError::from(error).into()
-}
-
 /// `POST /api/v1/jobs`
 pub(super) async fn create(
     State(app): State<Arc<App>>,
@@ -100,15 +34,22 @@ pub(super) async fn create(
 ) -> ApiResult {
     app.accepting()?;
     let body = body.map_err(|e| too_large(&app, &e))?;
-    let new = NewJob::parse(&headers, &body)?;
-    let document = new.document()?;
     let files = match &app.config.server.assets_dir {
         Some(dir) => Files::Within(dir.clone()),
         None => Files::Refused,
     };
-    let prepared = app.house.runner.prepare(&document, &new.options(), &files).await;
-    let short = prepared.map_err(|error| ApiError::from(error).hiding(&app.private))?;
-    let submitted = submitted(&app, short).await?;
+    let runner = &app.house.runner;
+    let told = |error: PipelineError| ApiError::from(error).hiding(&app.private);
+    let submitted = match NewJob::parse(&headers, &body)? {
+        NewJob::Short(document, options) => {
+            let short = runner.prepare(&document, &options, &files).await.map_err(told)?;
+            submitted(&app, short).await?
+        }
+        NewJob::Podcast(document, options) => {
+            let podcast = runner.prepare_podcast(&document, &options, &files).await.map_err(told)?;
+            submitted(&app, podcast).await?
+        }
+    };
     let job = app.house.runner.job(&submitted.id).await?;
     let status = if submitted.new { StatusCode::ACCEPTED } else { StatusCode::OK };
     let location = format!("/api/v1/jobs/{}", job.id);
@@ -130,12 +71,12 @@ fn too_large(app: &App, rejection: &BytesRejection) -> ApiError {
 
 /// Submits the job if there is a place for it. On a task of its own, so that a caller who goes away
 /// does not let the next one in between the count and the submission.
-async fn submitted(app: &Arc<App>, short: Short) -> ApiResult<Submitted> {
+async fn submitted(app: &Arc<App>, spec: impl JobSpec + 'static) -> ApiResult<Submitted> {
     let app = app.clone();
     let submission = tokio::spawn(async move {
         let _alone = app.admission.lock().await;
-        admit(&app, &short.id()).await?;
-        app.house.runner.submit(short).await.map_err(ApiError::from)
+        admit(&app, &spec.id()).await?;
+        app.house.runner.submit(spec).await.map_err(ApiError::from)
     });
     submission.await.unwrap_or_else(|error| Err(ApiError::internal(error)))
 }

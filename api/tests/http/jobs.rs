@@ -6,6 +6,17 @@ use axum::http::{Method, Request, StatusCode, header};
 use reelsmith_storage::JobState;
 use serde_json::{Value, json};
 
+/// An episode's job with some settings.
+fn podcast(settings: Value) -> Value {
+    let mut body = json!({
+        "kind": "podcast", "markdown": "Ann: The tide is out.\n\nBen: Then we walk.\n",
+        "voices": {"Ann": "af_heart", "Ben": "bm_george"},
+    });
+    let own = settings.as_object().expect("an object").clone();
+    body.as_object_mut().expect("an object").extend(own);
+    body
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_jobs_are_refused_with_the_reason() {
     let served = Served::start(&[]).await;
@@ -18,6 +29,13 @@ async fn wrong_jobs_are_refused_with_the_reason() {
         (json!({"kind": "short", "script": {"scenes": [{"text": 3}]}}), 422, "invalid_script", "script:1"),
         (json!({"kind": "short", "markdown": "Words.", "preset": "tik_tok"}), 422, "unknown_name", "tiktok"),
         (json!({"kind": "short", "markdown": "Words.", "voice": "af_hart"}), 422, "unknown_name", "af_heart"),
+        (json!({"markdown": "Words."}), 400, "invalid_request", "kind"),
+        (json!({"kind": "podcast"}), 400, "invalid_request", "markdown"),
+        (json!({"kind": "podcast", "markdown": "A: x", "preset": "a"}), 400, "invalid_request", "preset"),
+        (json!({"kind": "podcast", "markdown": ""}), 422, "invalid_script", "markdown:1:1"),
+        (podcast(json!({"voices": {"Ann": "af_hart"}})), 422, "unknown_name", "af_heart"),
+        (podcast(json!({"intro": "/etc/passwd"})), 400, "invalid_request", "assets_dir"),
+        (podcast(json!({"cover": "/etc/passwd"})), 400, "invalid_request", "assets_dir"),
     ];
     for (body, status, code, says) in cases {
         let (found, answer) = served.post(&body).await;
@@ -87,6 +105,32 @@ async fn a_job_is_created_followed_cancelled_and_taken_up_again() {
     let (status, again) = served.post(&script("One")).await;
     assert_eq!((status, &again["id"]), (StatusCode::OK, &job["id"]));
     assert_ne!(again["state"], "cancelled");
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_episode_is_made_and_handed_out() {
+    let served = Served::start(&[]).await;
+    let (status, job) = served.post(&podcast(json!({"seed": 4}))).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{job}");
+    assert_eq!(job["kind"], "podcast");
+    let location = job["links"]["self"].as_str().expect("a link").to_owned();
+    served.events(&location, None).await.drain().await;
+    let made = json_of(served.get(&location).await).await;
+    assert_eq!(made["state"], "succeeded", "{made}");
+    let listed = json_of(served.get(&format!("{location}/artifacts")).await).await;
+    let names: Vec<&str> =
+        listed["artifacts"].as_array().expect("a list").iter().filter_map(|a| a["name"].as_str()).collect();
+    for name in
+        ["episode.mp3", "transcript.srt", "transcript.vtt", "chapters.json", "cover.jpg", "report.json"]
+    {
+        assert!(names.contains(&name), "{name} is not among {names:?}");
+    }
+    let report = json_of(served.get(&format!("{location}/artifacts/report.json")).await).await;
+    let checks = report["checks"].as_array().expect("checks");
+    assert!(!checks.is_empty() && checks.iter().all(|check| check["ok"] == true), "{report}");
+    let (status, again) = served.post(&podcast(json!({"seed": 4}))).await;
+    assert_eq!((status, &again["id"]), (StatusCode::OK, &job["id"]));
     served.end().await;
 }
 

@@ -59,7 +59,9 @@ fn locate(files: &Files, name: &str, most: u64) -> Result<PathBuf> {
     let refused = |why: String| PipelineError::new(ErrorKind::InvalidInput, why);
     let path = match files {
         Files::Refused => {
-            return Err(refused(format!("`{name}` cannot be used: this service takes no files")));
+            return Err(refused(format!(
+                "`{name}` cannot be used: this service takes no files (server.assets_dir is not set)"
+            )));
         }
         Files::Beside(dir) => dir.join(name),
         Files::Within(dir) => within(dir, name)?,
