@@ -38,9 +38,10 @@ LONG = ("The quick brown fox jumps over the lazy dog. It was not amused! Was it 
 
 
 def said(code: str, n: int) -> bool:
-    """Whether num2words counts it: in Turkish it swallows the one of 341001 and the like."""
+    """Whether num2words counts it: in Turkish it swallows the one of 341001 and the seven of 175,007,000,000."""
     swallowed = any(n // power % 10 == 1 and n // power > 100 for power in (10 ** 3, 10 ** 6, 10 ** 9))
-    return code != "tr" or not swallowed
+    alone = n >= 10 ** 9 and 0 < n // 10 ** 6 % 1000 < 10
+    return code != "tr" or not (swallowed or alone)
 
 
 def ranked(code: str, n: int) -> bool:
@@ -62,8 +63,8 @@ def trained(words: int) -> Tokenizer:
 
 def main(folder, seed: int):
     draw = random.Random(seed)
-    edges = [0, 1, 2, 3, 8, 11, 12, 16, 19, 20, 21, 22, 23, 28, 31, 71, 80, 81, 88, 91, 99, 100, 101, 102, 108, 111,
-             180, 188, 200, 222, 1000, 1001, 1002, 1100, 1984, 2000, 2002, 2024, 21000, 22000, 80000, 100000, 200300]
+    edges = [0, 1, 2, 3, 8, 11, 12, 16, 19, 20, 21, 22, 23, 28, 31, 71, 80, 81, 88, 91, 99, 100, 101, 102, 108, 111, 118,
+             180, 188, 200, 218, 222, 1000, 1001, 1002, 1100, 1984, 2000, 2002, 2024, 21000, 22000, 80000, 100000, 200300]
     numbers = edges + [draw.randrange(10 ** draw.randrange(1, 7)) for _ in range(60)]
     cardinals = {code: {str(n): num2words(n, lang=code) for n in numbers if said(code, n)} for code in COUNTED}
     large = [10 ** 6, 2 * 10 ** 6, 21 * 10 ** 6 + 5, 10 ** 9] + [draw.randrange(10 ** 6, 10 ** 12) for _ in range(20)]

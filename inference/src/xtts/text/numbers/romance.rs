@@ -212,7 +212,8 @@ pub(super) fn italian(n: u64) -> String {
             hundred => format!("{}cento", ITALIAN[hundred as usize]),
         };
         let hundred = if rest.starts_with("ott") { &hundred[..hundred.len() - 1] } else { &hundred };
-        format!("{hundred}{rest}")
+        // After a hundred, num2words takes the i from eighteen too.
+        format!("{hundred}{}", rest.replace("diciotto", "dicotto"))
     };
     if n == 0 {
         return ITALIAN[0].to_owned();
