@@ -69,6 +69,9 @@ pub enum Command {
     Bench(bench::Bench),
     /// Serve the HTTP API
     Serve(Serve),
+    /// Run models for the service that starts this, over its standard input
+    #[command(hide = true)]
+    Engine,
     /// What a running service has loaded, does, and lets wait
     Ps(Ps),
     /// The models: what there is, what is here, fetching, checking, removing

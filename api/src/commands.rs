@@ -4,6 +4,7 @@ mod bench;
 mod chat;
 mod doctor;
 mod embed;
+mod engine;
 mod make;
 mod models;
 mod output;
@@ -60,7 +61,7 @@ fn prepared(cli: Cli, reporter: &mut Reporter) -> Outcome {
     // The service tells what it does; a command that a person watches only what goes wrong. The
     // workflow engine's own errors are told by the step that failed.
     let usual = match cli.command {
-        Command::Serve(_) => "info,duroxide=error,sqlx=warn,llama-cpp-2=error",
+        Command::Serve(_) | Command::Engine => "info,duroxide=error,sqlx=warn,llama-cpp-2=error",
         _ => "warn,duroxide=off,sqlx=error,llama-cpp-2=off,reelsmith_pipelines::engine=error",
     };
     logging::start(&config, usual, reporter.teller().bars())?;
@@ -101,6 +102,7 @@ async fn dispatch(command: Command, config: Config, reporter: &mut Reporter) -> 
         Command::Chat(args) => chat::run(&mut context, &args).await,
         Command::Bench(args) => bench::run(&mut context, &args).await,
         Command::Serve(_) => serve::serve(&mut context).await,
+        Command::Engine => engine::run(&context).await,
         Command::Ps(args) => ps::run(&context, &args).await,
         Command::Models(command) => models::run(&mut context, command).await,
         Command::Doctor(args) => doctor::run(&context, args.json).await,

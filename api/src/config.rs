@@ -63,6 +63,11 @@ pub struct Config {
     pub tools: Tools,
     /// The device that computes.
     pub device: Device,
+    /// The program that runs the engine in a process of its own; none is within this one. No setting: the service
+    /// names itself here where `device.isolate` says so.
+    pub engine_program: Option<PathBuf>,
+    /// The configuration file that was read.
+    pub file: Option<PathBuf>,
     /// Jobs.
     pub jobs: JobSettings,
     /// Where finished artifacts are kept.
@@ -152,8 +157,9 @@ impl Config {
     /// As [`Config::load`].
     pub fn layered(flags: &Flags, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut layers = Layers::default();
-        if let Some(file) = config_file(flags, variable) {
-            layers.file(&file)?;
+        let file = config_file(flags, variable);
+        if let Some(file) = &file {
+            layers.file(file)?;
         }
         layers.environment(variable);
         layers.flag("data_dir", "--data-dir", flags.data_dir.clone());
@@ -161,7 +167,7 @@ impl Config {
         layers.flag("hub.offline", "--offline", flags.offline.then(|| "true".into()));
         layers.flag("log.format", "--log-format", flags.log_format.clone());
         layers.flag("listen", "--listen", flags.listen.clone());
-        Self::validated(&layers, variable)
+        Ok(Self { file, ..Self::validated(&layers, variable)? })
     }
 
     fn validated(layers: &Layers, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
@@ -185,6 +191,8 @@ impl Config {
             hub: hub(layers, variable)?,
             tools: tools(layers, variable),
             device: Device::of(layers)?,
+            engine_program: None,
+            file: None,
             jobs: JobSettings {
                 slots: layers.number("jobs.slots", 1..=16)?.unwrap_or(2) as usize,
                 queue: layers.number("jobs.queue", 1..=100_000)?.unwrap_or(1_000) as usize,

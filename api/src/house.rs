@@ -8,8 +8,9 @@ use crate::lock::{Attempt, FolderLock, Owner};
 use crate::metrics::DeviceView;
 use crate::painters::Painters;
 use reelsmith_inference::engine::LocalEngine;
+use reelsmith_inference::process::{Launch, ProcessEngine};
 use reelsmith_inference::runtime::load_onnxruntime;
-use reelsmith_inference_core::ModelId;
+use reelsmith_inference_core::{Engine, ModelId};
 use reelsmith_media::encode::Encoder;
 use reelsmith_media::ffmpeg::Ffmpeg;
 use reelsmith_pipelines::faults::Faults;
@@ -18,7 +19,8 @@ use reelsmith_pipelines::{
 };
 use reelsmith_scheduler::{DeviceConfig, Scheduler, Shutdown};
 use reelsmith_storage::{BlobConfig, Blobs, JobState, Jobs, S3Config, SqliteStore};
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,7 +169,21 @@ async fn verified(library: Library) -> Outcome<(Vec<PathBuf>, Library)> {
 /// # Errors
 /// Settings that cannot work.
 pub(crate) fn start_device(config: &Config, library: &Library) -> Outcome<Scheduler> {
-    Scheduler::start(device_config(config), Box::new(engine(config, library))).map_err(Failure::usage)
+    let engine: Box<dyn Engine> = match &config.engine_program {
+        Some(program) => Box::new(ProcessEngine::new(launch(config, program))),
+        None => Box::new(engine(config, library)),
+    };
+    Scheduler::start(device_config(config), engine).map_err(Failure::usage)
+}
+
+/// How the engine is started in a process of its own: the same program with the same settings.
+fn launch(config: &Config, program: &Path) -> Launch {
+    let mut arguments: Vec<OsString> = vec!["engine".into()];
+    let folders = [("--data-dir", Some(&config.data_dir)), ("--models-dir", Some(&config.models_dir))];
+    for (flag, path) in folders.into_iter().chain([("--config", config.file.as_ref())]) {
+        arguments.extend(path.into_iter().flat_map(|path| [flag.into(), path.into()]));
+    }
+    Launch { program: program.to_owned(), arguments, patience: config.device.patience }
 }
 
 /// The device that is configured.

@@ -15,16 +15,22 @@ const PATIENCE: Duration = Duration::from_secs(540);
 struct Service {
     child: Child,
     address: String,
-    log: std::thread::JoinHandle<String>,
+    log: Option<std::thread::JoinHandle<String>>,
 }
 
 impl Service {
     /// Starts the service on a free port and waits until it says that it serves.
     fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// The same with some settings in its environment.
+    fn start_with(data: &Path, settings: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_reelsmith"))
             .args(["serve", "--listen", "127.0.0.1:0", "--offline", "--data-dir"])
             .arg(data)
             .env_remove("REELSMITH_CONFIG")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -46,7 +52,27 @@ impl Service {
             let _ = lines.read_to_string(&mut rest);
             rest
         });
-        Self { child, address, log }
+        Self { child, address, log: Some(log) }
+    }
+
+    /// The process that runs its models, which is started with the first request.
+    async fn engine(&self) -> u32 {
+        let found = async {
+            loop {
+                if let Some(engine) = self.children().into_iter().find(|id| is_engine(*id)) {
+                    return engine;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, found).await.expect("it starts one")
+    }
+
+    fn children(&self) -> Vec<u32> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let children = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children")).ok();
+        let children: Vec<String> = tasks.filter_map(|task| children(task.ok()?)).collect();
+        children.iter().flat_map(|ids| ids.split_whitespace()).filter_map(|id| id.parse().ok()).collect()
     }
 
     /// Sends SIGTERM and waits; gives the exit status and the log.
@@ -55,7 +81,7 @@ impl Service {
             Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().expect("kill runs");
         assert!(sent.success());
         let status = self.child.wait().expect("ends");
-        (status, self.log.join().expect("log"))
+        (status, self.log.take().expect("it is read once").join().expect("log"))
     }
 }
 
@@ -88,6 +114,92 @@ async fn follow(client: &reqwest::Client, url: &str, fits: impl Fn(&Value) -> bo
         }
     }
     seen
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Of a test that failed: what it started would hold its output open.
+        let _ = self.child.kill();
+    }
+}
+
+fn is_engine(process: u32) -> bool {
+    let command = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    command.split(|byte| *byte == 0).nth(1) == Some(b"engine")
+}
+
+/// Sends a signal to a process.
+fn signal(name: &str, process: u32) {
+    let sent = Command::new("kill").arg(name).arg(process.to_string()).status().expect("kill runs");
+    assert!(sent.success());
+}
+
+/// A short job, and where its events are.
+async fn submitted(client: &reqwest::Client, address: &str, title: &str) -> String {
+    let body = json!({"kind": "short", "script": {
+        "title": title, "music": "none", "seed": 1,
+        "scenes": [{"text": "This sentence takes some time to be said, and so do the others. ".repeat(3)}],
+    }});
+    let posted = client.post(format!("{address}/api/v1/jobs")).json(&body).send().await.expect("an answer");
+    assert_eq!(posted.status(), 202);
+    let job: Value = posted.json().await.expect("JSON");
+    format!("{address}{}/events", job["links"]["self"].as_str().expect("a link"))
+}
+
+/// Has a job made whose engine gets a signal while it speaks; gives the service's log. No step sees it: the scheduler
+/// tries the request again, in a process of its own.
+async fn survives(name: &str, settings: &[(&str, &str)]) -> String {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let client = client();
+    let service = Service::start_with(&dir.path().join("data"), settings);
+    let events = submitted(&client, &service.address, name).await;
+    follow(&client, &events, |event| event["kind"] == "progress" && event["step"] == "voice").await;
+    let first = service.engine().await;
+    signal(name, first);
+    let seen = follow(&client, &events, |_| false).await;
+    let end = seen.last().expect("events");
+    assert_eq!((&end["kind"], &end["state"]), (&"state".into(), &"succeeded".into()), "{end}");
+    let failed = seen.iter().filter(|event| event["kind"] == "step_failed").count();
+    assert_eq!(failed, 0, "{seen:?}");
+    let shown = client.get(format!("{}/api/v1/scheduler", service.address)).send().await.expect("an answer");
+    let shown: Value = shown.json().await.expect("JSON");
+    assert_eq!(shown["devices"][0]["counters"]["engine_losses"], 1, "{shown}");
+    let second = service.engine().await;
+    assert_ne!(second, first);
+    let (status, log) = service.terminate();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(!Path::new(&format!("/proc/{second}")).exists(), "its engine ends with it");
+    log
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_of_the_engine_costs_a_try_and_not_the_service() {
+    let log = survives("-SEGV", &[]).await;
+    assert!(log.contains("ended by signal 11"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_hangs_is_ended_and_costs_a_try() {
+    // Longer than a step takes where many tests run beside this one.
+    let log = survives("-STOP", &[("REELSMITH_DEVICE_PATIENCE_SECONDS", "45")]).await;
+    assert!(log.contains("did not answer for 45 s"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_engine_of_a_service_that_is_killed_ends_too() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let (client, mut service) = (client(), Service::start(&dir.path().join("data")));
+    let events = submitted(&client, &service.address, "Killed").await;
+    follow(&client, &events, |event| event["kind"] == "progress" && event["step"] == "voice").await;
+    let engine = service.engine().await;
+    service.child.kill().expect("killed");
+    service.child.wait().expect("ended");
+    let ends = async {
+        while Path::new(&format!("/proc/{engine}")).exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ends).await.expect("it ends");
 }
 
 #[tokio::test(flavor = "multi_thread")]

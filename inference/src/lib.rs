@@ -14,6 +14,8 @@ pub mod llama;
 pub mod network;
 mod operators;
 pub mod phonemes;
+#[cfg(unix)]
+pub mod process;
 pub mod remote;
 pub mod router;
 pub mod runtime;

@@ -116,7 +116,7 @@ impl Device {
                     }
                     let entry = self.shared.lock().queue.take(id);
                     if let Some(entry) = entry {
-                        self.answer_error(entry, error);
+                        self.failed(entry, error);
                     }
                     return; // What else was stale may have changed with the unloading.
                 }
@@ -251,23 +251,33 @@ impl Device {
 
     /// Measures what comes, where that is this process's own memory.
     fn meter(&self) -> Option<Meter> {
-        self.shared.config.host_memory.then(Meter::start).flatten()
+        let process = self.engine().process();
+        self.shared.config.host_memory.then(|| Meter::start_of(process)).flatten()
     }
 
-    /// Out-of-memory is tried once more with no other idle model on the device; anything else is answered.
+    /// Out-of-memory is tried once more with no other idle model on the device, what was lost with the engine's process
+    /// once more in another one; anything else is answered.
     fn failed(&self, mut entry: Entry, error: ScheduleError) {
-        let others: Vec<_> =
-            self.residents().keys().filter(|model| **model != entry.model).cloned().collect();
+        let is_lost = is(&error, ErrorKind::Lost);
+        let in_the_way: Vec<_> =
+            self.residents().keys().filter(|model| is_lost || **model != entry.model).cloned().collect();
+        if is_lost {
+            self.shared.lock().counters.engine_losses += 1;
+            in_the_way.iter().for_each(|model| self.unload(model));
+        }
         let begins_anew = !entry.retried && !entry.line.handed_out.load(Ordering::Relaxed);
-        if !is(&error, ErrorKind::OutOfMemory) || !begins_anew || others.is_empty() {
+        let is_short = is(&error, ErrorKind::OutOfMemory) && !in_the_way.is_empty();
+        if !begins_anew || !(is_lost || is_short) {
             return self.answer_error(entry, error);
         }
-        others.iter().for_each(|model| self.unload(model));
         entry.retried = true;
-        let mut state = self.shared.lock();
-        state.counters.evictions += others.len() as u64;
-        state.counters.memory_retries += 1;
-        self.requeue(state, entry);
+        if is_short {
+            in_the_way.iter().for_each(|model| self.unload(model));
+            let counters = &mut self.shared.lock().counters;
+            counters.evictions += in_the_way.len() as u64;
+            counters.memory_retries += 1;
+        }
+        self.requeue(self.shared.lock(), entry);
     }
 
     /// Puts an entry back to the front, unless nobody wants it any more.

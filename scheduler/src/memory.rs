@@ -52,6 +52,8 @@ impl Measured {
 /// thread that owns a device measures.
 #[derive(Debug)]
 pub struct Meter {
+    /// The process's folder in /proc.
+    process: String,
     before: u64,
     /// What the highest was, where it could not be set back: lower peaks than this are not seen.
     hidden: u64,
@@ -60,22 +62,29 @@ pub struct Meter {
 impl Meter {
     /// Starts measuring; none where the system does not tell.
     pub fn start() -> Option<Self> {
+        Self::start_of(None)
+    }
+
+    /// The same for another process.
+    pub fn start_of(process: Option<u32>) -> Option<Self> {
+        let process = process.map_or("/proc/self".to_owned(), |id| format!("/proc/{id}"));
         // 5 sets the highest back to the present (proc(5), clear_refs); some containers do not allow it.
-        let is_reset = std::fs::write("/proc/self/clear_refs", "5").is_ok();
-        let hidden = if is_reset { 0 } else { status("VmHWM:")? };
-        Some(Self { before: status("VmRSS:")?, hidden })
+        let is_reset = std::fs::write(format!("{process}/clear_refs"), "5").is_ok();
+        let hidden = if is_reset { 0 } else { status(&process, "VmHWM:")? };
+        let before = status(&process, "VmRSS:")?;
+        Some(Self { process, before, hidden })
     }
 
     /// What was measured so far; none where an earlier peak hides it.
     pub fn read(&self) -> Option<Measured> {
-        let peak = status("VmHWM:").filter(|peak| *peak > self.hidden)?;
+        let peak = status(&self.process, "VmHWM:").filter(|peak| *peak > self.hidden)?;
         Some(Measured { before: self.before, peak })
     }
 }
 
-/// A figure of /proc/self/status, in bytes.
-fn status(key: &str) -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+/// A figure of a process's `status`, in bytes.
+fn status(process: &str, key: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("{process}/status")).ok()?;
     let figure = status.lines().find_map(|line| line.strip_prefix(key))?;
     Some(figure.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
@@ -108,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_peak_that_an_earlier_one_hides_is_not_made_up() {
-        let hidden = Meter { before: 1, hidden: u64::MAX };
+        let hidden = Meter { process: "/proc/self".into(), before: 1, hidden: u64::MAX };
         assert_eq!(hidden.read(), None);
     }
 

@@ -101,6 +101,8 @@ pub struct Counters {
     pub yields: u64,
     /// Panics caught.
     pub panics: u64,
+    /// Requests that met the end of the engine's process.
+    pub engine_losses: u64,
     /// Runs that met out-of-memory and were tried once more.
     pub memory_retries: u64,
     /// Seconds in which the device loaded or ran.

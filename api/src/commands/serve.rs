@@ -10,13 +10,16 @@ use crate::pulling::provide;
 use crate::routes::router;
 use crate::state::App;
 use crate::watch;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// Runs the service until it is told to stop.
 pub(super) async fn serve(context: &mut Context) -> Outcome {
-    let config = context.config.clone();
+    let mut config = context.config.clone();
+    // The very file that runs, even where an update has put another in its place.
+    config.engine_program = config.device.isolate.then(|| PathBuf::from("/proc/self/exe"));
     let library = context.library()?;
     let painters = Painters::configured(&config, &library)?;
     unless(&context.cancel, locate_ffmpeg(&config)).await?;

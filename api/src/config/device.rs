@@ -2,6 +2,7 @@
 
 use super::layers::Layers;
 use super::{ConfigError, memory};
+use std::time::Duration;
 
 /// The device that computes.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +15,10 @@ pub struct Device {
     pub memory: u64,
     /// Requests that may wait, 1 to 10,000.
     pub queue: usize,
+    /// The service runs models in a process of their own.
+    pub isolate: bool,
+    /// How long that process may go without a step before it is taken for hung, 10 s to a day.
+    pub patience: Duration,
 }
 
 const MIB: u64 = 1 << 20;
@@ -35,6 +40,10 @@ impl Device {
             threads: layers.number("device.threads", 1..=256)?.map_or(cores.min(256), |n| n as usize),
             memory: layers.bytes("device.memory", 256 * MIB..=1024 * GIB)?.unwrap_or(half),
             queue: layers.number("device.queue", 1..=10_000)?.unwrap_or(256) as usize,
+            isolate: layers.boolean("device.isolate")?.unwrap_or(true),
+            patience: Duration::from_secs(
+                layers.number("device.patience_seconds", 10..=86_400)?.unwrap_or(900),
+            ),
         })
     }
 }

@@ -41,11 +41,21 @@ pub const KEYS: &[Key] = &[
     key("chat.url", "none", "address of an OpenAI-compatible server, for example http://localhost:11434/v1"),
     key("commercial_use", "false", "true or false: refuse models whose licence forbids commercial use"),
     key("data_dir", "$XDG_DATA_HOME/reelsmith", "jobs, artifacts and scratch files"),
+    key(
+        "device.isolate",
+        "true",
+        "true or false: the service runs models in a process of their own, whose crash costs no more than its requests",
+    ),
     key("device.kind", "cpu", "cpu or cuda: what makes pictures (cuda needs `models pull onnxruntime-cuda`)"),
     key(
         "device.memory",
         "half of the memory, or 9/10 of the card's",
         "256MiB to 1024GiB: bytes that models may take together",
+    ),
+    key(
+        "device.patience_seconds",
+        "900",
+        "10 to 86400: how long that process may go without a step before it is taken for hung and ended",
     ),
     key("device.queue", "256", "1 to 10000: requests that may wait for the device"),
     key(

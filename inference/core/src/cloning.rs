@@ -7,7 +7,7 @@ use crate::{Control, Footprint, Result};
 use serde::{Deserialize, Serialize};
 
 /// Sound of one channel in which one person speaks.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VoiceSample {
     /// Samples in -1.0 ..= 1.0.
     pub samples: Vec<f32>,
@@ -28,7 +28,7 @@ pub struct Consent {
 }
 
 /// A voice to be made of a sample.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CloneRequest {
     /// The name that requests will use: 1 to 64 lower-case letters, digits, `-` or `_`, starting with a letter or
     /// digit.
@@ -61,7 +61,7 @@ pub struct VoiceProfile {
 }
 
 /// A text to be spoken by a cloned voice.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClonedSpeechRequest {
     /// What to say.
     pub text: String,

@@ -58,4 +58,9 @@ pub trait Engine: Send {
     /// `UnknownModel`, `ModelMissing`, `ModelCorrupt`, `RuntimeMissing`, `OutOfMemory`,
     /// `Cancelled` or `Engine`.
     fn load(&mut self, model: &ModelId, control: &dyn Control) -> Result<Resident>;
+
+    /// The process that its models take their memory in, where that is not this one.
+    fn process(&self) -> Option<u32> {
+        None
+    }
 }

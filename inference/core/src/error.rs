@@ -1,12 +1,13 @@
 //! Why inference failed: a small closed kind for the program, a message for the person.
 
+use serde::{Deserialize, Serialize};
 use std::error::Error as StdError;
 
 /// The result of anything in this contract.
 pub type Result<T> = std::result::Result<T, InferenceError>;
 
 /// What went wrong, as far as a caller can act on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The request can never succeed as it stands (empty text, speed out of range …).
@@ -31,6 +32,8 @@ pub enum ErrorKind {
     Denied,
     /// The engine failed on a valid request.
     Engine,
+    /// The process that the engine runs in ended or stopped answering; all that it had loaded is gone.
+    Lost,
 }
 
 /// An error with what happened, what to do about it, and its cause.

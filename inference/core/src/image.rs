@@ -4,7 +4,7 @@ use crate::{Control, ErrorKind, Footprint, InferenceError, ModelId, Result};
 use serde::{Deserialize, Serialize};
 
 /// An 8-bit sRGB picture in memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// Pixels from left to right.
     pub width: u32,
@@ -13,6 +13,7 @@ pub struct Image {
     /// 1 (grey), 3 (RGB) or 4 (RGB and straight alpha).
     pub channels: u8,
     /// Row by row, `width * height * channels` bytes.
+    #[serde(with = "serde_bytes")]
     pub pixels: Vec<u8>,
 }
 
@@ -75,7 +76,7 @@ pub struct LoraUse {
 }
 
 /// A picture to start from.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StartImage {
     /// RGB, of the size of the request.
     pub image: Image,
@@ -86,7 +87,7 @@ pub struct StartImage {
 }
 
 /// A picture that steers the composition.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ControlImage {
     /// A ControlNet that the engine has.
     pub model: ModelId,
@@ -101,7 +102,7 @@ pub struct ControlImage {
 }
 
 /// A picture wanted.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ImageRequest {
     /// What to show. `(word:1.3)` weighs a part, `(word)` by 1.1, `[word]` by 1/1.1; a backslash takes the meaning
     /// from a parenthesis.
@@ -137,7 +138,7 @@ pub struct ImageRequest {
 }
 
 /// Pictures made.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Generated {
     /// RGB, in the order of their seeds.
     pub images: Vec<Image>,
@@ -160,7 +161,7 @@ pub trait TextToImage: Send {
 }
 
 /// A picture to be enlarged.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UpscaleRequest {
     /// Grey, RGB, or RGB with alpha.
     pub image: Image,

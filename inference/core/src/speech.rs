@@ -18,7 +18,7 @@ pub struct SpeakRequest {
 }
 
 /// Mono speech and where its words lie.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Speech {
     /// Samples in -1.0 ..= 1.0, one channel.
     pub samples: Vec<f32>,

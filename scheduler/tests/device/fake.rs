@@ -54,6 +54,8 @@ pub(crate) struct Seen {
     pub(crate) unloaded: Vec<String>,
     /// Loads that took memory and then failed.
     pub(crate) failed_loads: u64,
+    /// The engine's process was lost.
+    pub(crate) lost: bool,
     /// What must never happen.
     pub(crate) wrong: Vec<String>,
 }
@@ -123,6 +125,10 @@ impl Inside {
         match end {
             End::Done => Ok(()),
             End::NeedsSpace if alone => Ok(()),
+            End::LostOnce if self.see(|seen| std::mem::replace(&mut seen.lost, true)) => Ok(()),
+            End::Lost | End::LostOnce => {
+                Err(InferenceError::new(ErrorKind::Lost, format!("{what} ends the process as planned")))
+            }
             End::Fail => Err(InferenceError::new(ErrorKind::Engine, format!("{what} fails as planned"))),
             End::Panic => panic!("{what} panics as planned"),
             End::OutOfMemory | End::NeedsSpace => {
