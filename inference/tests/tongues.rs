@@ -145,8 +145,8 @@ const SPOKEN: [(&str, [&str; 2], [&str; 4]); 4] = [
     ),
 ];
 
-/// The bound of each language's word error rate: what was measured, and one word in twenty-five more.
-const MOST_ERRORS: [f64; 4] = [0.10, 0.10, 0.10, 0.10];
+/// The largest word error rate of a language: Whisper base alone mishears some words of 50, and spells some otherwise.
+const MOST_ERRORS: f64 = 0.10;
 
 fn words(text: &str) -> Vec<String> {
     let text = text.to_lowercase();
@@ -191,7 +191,7 @@ fn what_is_spoken_is_heard_again() {
     let folder = model_file("whisper-base-ct2/model.bin");
     let folder = folder.parent().expect("a file has a folder");
     let mut whisper = Whisper::open(folder, Some(&detector), 2).expect("the model loads");
-    for ((code, voices, sentences), most) in SPOKEN.into_iter().zip(MOST_ERRORS) {
+    for (code, voices, sentences) in SPOKEN {
         let (mut wrong, mut all) = (0.0, 0.0);
         for (n, text) in sentences.into_iter().enumerate() {
             let voice = voices[n % 2];
@@ -213,11 +213,11 @@ fn what_is_spoken_is_heard_again() {
             all += expected.len() as f64;
         }
         println!("{code}: word error rate {:.3} of {all} words", wrong / all);
-        assert!(wrong / all <= most, "{code}: {:.3}", wrong / all);
+        assert!(wrong / all <= MOST_ERRORS, "{code}: {:.3}", wrong / all);
     }
 }
 
-/// Each word alone must lie where the whole has it: its middle is louder than the pauses, and a long word takes longer.
+/// A year takes longer than a word of two letters, and words that are run together have each their own time.
 #[test]
 fn words_have_their_times_where_they_are_run_together_or_are_numbers() {
     let text = "Les amis de l'homme ont 1984 livres, et il en a 3.";
