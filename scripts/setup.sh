@@ -24,6 +24,8 @@ have python3 || missing+=(python3)
 python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 if [ "$purpose" = test ]; then
     python3 -c 'import ensurepip' >/dev/null 2>&1 || missing+=(python3-venv)
+    # Voices of other languages than English; who does not use them can do without.
+    have espeak-ng || missing+=(espeak-ng)
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -90,6 +90,8 @@ pub struct Hub {
 /// Programs that are run; `None` means found on PATH.
 #[derive(Debug, Clone, Default)]
 pub struct Tools {
+    /// espeak-ng.
+    pub espeak: Option<PathBuf>,
     /// ffmpeg.
     pub ffmpeg: Option<PathBuf>,
     /// ffprobe.
@@ -295,6 +297,7 @@ fn hub(layers: &Layers, variable: &dyn Fn(&str) -> Option<String>) -> Result<Hub
 
 fn tools(layers: &Layers, variable: &dyn Fn(&str) -> Option<String>) -> Tools {
     Tools {
+        espeak: layers.path("tools.espeak"),
         ffmpeg: layers.path("tools.ffmpeg"),
         ffprobe: layers.path("tools.ffprobe"),
         npm: layers.path("tools.npm"),

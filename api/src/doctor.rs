@@ -71,6 +71,7 @@ impl Check {
 /// Looks at everything, in the order in which it is best mended. Runs programs for a moment.
 pub async fn examine(config: &Config, library: &Library) -> Vec<Check> {
     let mut checks = programs::ffmpeg(&config.tools).await;
+    checks.push(programs::espeak(&config.tools).await);
     checks.extend(programs::clients(config).await);
     checks.extend(models::all(config, library).await);
     checks.extend(pictures::all(config, library).await);

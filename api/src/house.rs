@@ -204,7 +204,10 @@ pub(crate) fn cloned_voices(config: &Config) -> PathBuf {
 /// The engine of the device that is configured.
 pub(crate) fn engine(config: &Config, library: &Library) -> LocalEngine {
     let engine = LocalEngine::new(library.store.clone(), config.device.threads);
-    let engine = engine.with_context(config.chat.context).with_voices(cloned_voices(config));
+    let engine = engine
+        .with_context(config.chat.context)
+        .with_voices(cloned_voices(config))
+        .with_espeak(config.tools.espeak.clone());
     if config.device.cuda { engine.with_cuda(config.device.memory) } else { engine }
 }
 

@@ -21,7 +21,9 @@ impl Private {
             this.folder(dir, "assets_dir");
         }
         let tools = &config.tools;
-        for (path, name) in [(&tools.ffmpeg, "ffmpeg"), (&tools.ffprobe, "ffprobe")] {
+        for (path, name) in
+            [(&tools.espeak, "espeak-ng"), (&tools.ffmpeg, "ffmpeg"), (&tools.ffprobe, "ffprobe")]
+        {
             if let Some(path) = path {
                 this.folder(path, name);
             }

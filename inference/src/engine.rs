@@ -52,6 +52,8 @@ pub struct LocalEngine {
     voices: PathBuf,
     /// Tokens of context of language models.
     context: u32,
+    /// The program that reads languages other than English, where it is not the one in the search path.
+    espeak: Option<PathBuf>,
 }
 
 /// The verified entries that a model is made of, by what they are.
@@ -64,7 +66,8 @@ impl LocalEngine {
     pub fn new(store: Store, threads: usize) -> Self {
         let threads = threads.max(1);
         let voices = store.dir().join(VOICES);
-        Self { store, threads, pictures: Processor::Cpu(threads), voices, context: DEFAULT_CONTEXT }
+        let pictures = Processor::Cpu(threads);
+        Self { store, threads, pictures, voices, context: DEFAULT_CONTEXT, espeak: None }
     }
 
     /// The same with pictures made on the first NVIDIA card, of which no network takes more than `memory` bytes.
@@ -76,6 +79,11 @@ impl LocalEngine {
     /// The same with cloned voices kept in `folder`, not beside the models.
     pub fn with_voices(self, folder: impl Into<PathBuf>) -> Self {
         Self { voices: folder.into(), ..self }
+    }
+
+    /// The same with the espeak-ng at `program`, where one is given, for languages other than English.
+    pub fn with_espeak(self, program: Option<PathBuf>) -> Self {
+        Self { espeak: program, ..self }
     }
 
     /// Runs on the CPU, as other voices do. Its cloned voices belong to the model called `name`.
@@ -129,6 +137,10 @@ impl LocalEngine {
         let kokoro = match is_student {
             true => Kokoro::open_student(model, oov, self.threads)?,
             false => Kokoro::open(model, &parts.entry(Kind::Voices)?.dir, oov, self.threads)?,
+        };
+        let kokoro = match &self.espeak {
+            Some(program) => kokoro.with_espeak(program),
+            None => kokoro,
         };
         Ok(Resident::Speak(Box::new(kokoro.with_memory(memory))))
     }

@@ -18,13 +18,13 @@ mod student;
 mod timing;
 mod voices;
 
-use crate::phonemes::{Accent, Document, Phonemizer, Symbol};
+use crate::phonemes::{Document, Language, Phonemizer, Symbol};
 use reelsmith_inference_core::catalogue::Memory;
 use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, SpokenWord, Voice};
 use reelsmith_inference_core::{Control, ErrorKind, Footprint, InferenceError, Progress, Result, Verdict};
 use runs::Group;
 use session::Spoken;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use student::Student;
 use voices::Voices;
 
@@ -115,14 +115,20 @@ impl Kokoro {
         Self { memory, ..self }
     }
 
+    /// Reads languages other than English with the program at `program`, not with the espeak-ng in the search path.
+    pub fn with_espeak(self, program: impl Into<PathBuf>) -> Self {
+        Self { phonemizer: self.phonemizer.with_espeak(program.into()), ..self }
+    }
+
     /// The phonemes that `voice` would speak for `text`, in the model's alphabet, a sentence a line: tells
     /// why a word sounds as it does.
     ///
     /// # Errors
-    /// `UnknownModel` for a voice that it does not have, or `Engine`.
+    /// `UnknownModel` for a voice that it does not have, `InvalidRequest` for one whose language is not read here,
+    /// `RuntimeMissing` where the program that reads it is missing, or `Engine`.
     pub fn phonemes(&mut self, text: &str, voice: &str) -> Result<String> {
         self.acoustic.check(voice)?;
-        self.phonemizer.transcribe(text, accent(voice))
+        self.phonemizer.transcribe(text, reads(voice)?)
     }
 }
 
@@ -138,7 +144,7 @@ impl Speak for Kokoro {
     fn speak(&mut self, request: &SpeakRequest, control: &dyn Control) -> Result<Speech> {
         self.acoustic.check(&request.voice)?;
         check(request)?;
-        let document = Document::new(&request.text);
+        let document = Document::new(&request.text, reads(&request.voice)?);
         let sentences = self.read(&document, request, control)?;
         let total = sentences.len();
         let mut nobody = |_: &[f32]| {};
@@ -163,7 +169,7 @@ impl Speak for Kokoro {
     ) -> Result<Speech> {
         self.acoustic.check(&request.voice)?;
         check(request)?;
-        let (document, rate) = (Document::new(&request.text), rate(request));
+        let (document, rate) = (Document::new(&request.text, reads(&request.voice)?), rate(request));
         let total = document.sentences();
         let mut take = Take::new(&document, take);
         let (mut grouping, mut read) = (runs::Grouping::new(rate), 0);
@@ -231,7 +237,7 @@ impl Kokoro {
                 true => Err(too_long(request)),
                 false => step(),
             };
-        let symbols = self.phonemizer.sentence(document, index, accent(&request.voice), &mut fits)?;
+        let symbols = self.phonemizer.sentence(document, index, &mut fits)?;
         fits(symbols.len())?;
         Ok(symbols)
     }
@@ -319,8 +325,12 @@ impl<'a> Take<'a> {
 
 fn nothing_to_say(document: &Document<'_>) -> InferenceError {
     let message = match document.ranges().next() {
-        None => "there is nothing to say: the text has no word, number or spoken symbol; write some text",
-        Some(_) => "none of the text can be read as English; write it in Latin letters",
+        None => "there is nothing to say: the text has no word, number or spoken symbol; write some text"
+            .to_owned(),
+        Some(_) => {
+            let language = document.language().name();
+            format!("none of the text can be read as {language}; write it in that language's letters")
+        }
     };
     InferenceError::new(ErrorKind::InvalidRequest, message)
 }
@@ -356,6 +366,7 @@ fn rate(request: &SpeakRequest) -> f32 {
     runs::rate(&request.voice, request.speed)
 }
 
-fn accent(voice: &str) -> Accent {
-    if mixture::main(voice).starts_with('b') { Accent::Gb } else { Accent::Us }
+/// What the voice, or the main one of a mixture, reads.
+fn reads(voice: &str) -> Result<Language> {
+    Language::of(mixture::main(voice))
 }

@@ -12,6 +12,7 @@ mod folder;
 pub mod kokoro;
 pub mod llama;
 pub mod network;
+mod numerals;
 mod operators;
 pub mod phonemes;
 #[cfg(unix)]

@@ -1,8 +1,12 @@
-//! Written English to what Kokoro reads: numbers, money, dates and abbreviations become words, words
-//! become phonemes, and every phoneme remembers the written word that it speaks.
+//! Written text to what Kokoro reads, every phoneme with the written word that it speaks. English has rules and lexicons
+//! here: numbers, money, dates and abbreviations become words, words become phonemes. The other languages are sounded
+//! out by the program espeak-ng, where it is installed.
 
 mod abbreviations;
+mod align;
 mod alphabet;
+mod espeak;
+mod foreign;
 mod g2p;
 mod letters;
 mod line;
@@ -10,10 +14,15 @@ mod normalise;
 mod numbers;
 mod oov;
 mod symbols;
+mod tongue;
 mod written;
 
-pub(crate) use g2p::Accent;
+pub use tongue::ESPEAK_VOICES;
 
+pub(crate) use g2p::Accent;
+pub(crate) use tongue::Language;
+
+use espeak::Espeak;
 use g2p::EnglishG2p;
 use line::Line;
 use oov::OovNet;
@@ -37,20 +46,27 @@ pub(crate) struct Phonemizer {
     oov: PathBuf,
     us: Option<EnglishG2p>,
     gb: Option<EnglishG2p>,
+    espeak: Espeak,
 }
 
 /// A text cut into words and sentences, not yet sounded out.
 pub(crate) struct Document<'a> {
     words: Vec<Written<'a>>,
     sentences: Vec<Range<usize>>,
+    language: Language,
 }
 
 impl<'a> Document<'a> {
-    /// Cuts `text`; cheap, and linear in its length.
-    pub(crate) fn new(text: &'a str) -> Self {
+    /// Cuts `text`, which is in `language`; cheap, and linear in its length.
+    pub(crate) fn new(text: &'a str, language: Language) -> Self {
         let words = written::words(text);
-        let sentences = written::sentences(&words);
-        Self { words, sentences }
+        let sentences = written::sentences(&words, language);
+        Self { words, sentences, language }
+    }
+
+    /// What it is in.
+    pub(crate) fn language(&self) -> Language {
+        self.language
     }
 
     /// Places of the written words in the text, in bytes.
@@ -73,22 +89,33 @@ impl Phonemizer {
     /// Reads words that no lexicon holds with the network `oov` (American; an ONNX file with its
     /// alphabet beside it as `.json`) and, for British voices, with `<name>_gb.onnx` beside it.
     pub(crate) fn open(oov: &Path) -> Result<Self> {
-        let mut phonemizer = Self { oov: oov.to_owned(), us: None, gb: None };
+        let espeak = Espeak::new(espeak::PROGRAM);
+        let mut phonemizer = Self { oov: oov.to_owned(), us: None, gb: None, espeak };
         phonemizer.g2p(Accent::Us)?;
         Ok(phonemizer)
     }
 
-    /// The symbols of one sentence; empty if it says nothing that English can read. `step` is told before
+    /// Takes the program at `program` for espeak-ng, not the one in the search path.
+    pub(crate) fn with_espeak(self, program: PathBuf) -> Self {
+        Self { espeak: Espeak::new(program), ..self }
+    }
+
+    /// The symbols of one sentence; empty if it says nothing that its language can read. `step` is told before
     /// each line of it how many symbols there are, and may end it with an error.
     pub(crate) fn sentence(
         &mut self,
         document: &Document<'_>,
         index: usize,
-        accent: Accent,
         step: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<Vec<Symbol>> {
         let words = document.sentences[index].clone();
         let first = words.start;
+        let accent = match document.language {
+            Language::English(accent) => accent,
+            Language::Other(tongue) => {
+                return foreign::sentence(&document.words[words], first, tongue, &self.espeak, step);
+            }
+        };
         let g2p = self.g2p(accent)?;
         let lines = line::lines(&document.words[words], accent, &|word| g2p.knows(word));
         let mut symbols = Vec::new();
@@ -103,11 +130,11 @@ impl Phonemizer {
     }
 
     /// What the model will read of `text`, in its own alphabet, a sentence a line.
-    pub(crate) fn transcribe(&mut self, text: &str, accent: Accent) -> Result<String> {
-        let document = Document::new(text);
+    pub(crate) fn transcribe(&mut self, text: &str, language: Language) -> Result<String> {
+        let document = Document::new(text, language);
         let mut lines = Vec::with_capacity(document.sentences());
         for index in 0..document.sentences() {
-            let symbols = self.sentence(&document, index, accent, &mut |_| Ok(()))?;
+            let symbols = self.sentence(&document, index, &mut |_| Ok(()))?;
             lines.push(symbols.iter().filter_map(|s| alphabet::symbol(s.number)).collect::<String>());
         }
         Ok(lines.join("\n"))

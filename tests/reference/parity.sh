@@ -24,7 +24,7 @@ cases=$(mktemp --directory)
 trap 'rm -rf "$cases"' EXIT
 echo "parity: SEED=$seed"
 vocabulary=$cache/models/clip-vocabulary/bpe_simple_vocab_16e6.txt.gz
-for script in noise samplers networks tokens checkpoints pipelines rrdb upscale canny student embed recogniser listening xtts xtts_text llama; do
+for script in noise samplers networks tokens checkpoints pipelines rrdb upscale canny student embed recogniser listening xtts xtts_text llama tongues; do
     arguments=(--seed "$seed" --out "$cases")
     case $script in
         tokens | pipelines) arguments+=(--merges "$vocabulary") ;;
@@ -41,6 +41,6 @@ done
 export REELSMITH_PARITY=$cases
 failed=0
 cargo test --workspace --no-fail-fast --lib -- tokenizer wordpiece xtts llama_cpp student || failed=1
-cargo test --workspace --no-fail-fast --test diffusion --test esrgan --test embed --test whisper --test xtts --test edges || failed=1
+cargo test --workspace --no-fail-fast --test diffusion --test esrgan --test embed --test whisper --test xtts --test tongues --test edges || failed=1
 [ "$failed" = 0 ] && echo "parity: all agree (SEED=$seed)" || echo "parity: something differs (SEED=$seed)" >&2
 exit "$failed"

@@ -58,7 +58,9 @@ async fn list(context: &Context, as_json: bool) -> Outcome {
         let mark = if voice.name == DEFAULT_VOICE { "default" } else { "" };
         print(format!("{:<16} {:<8} {mark}", voice.name, voice.language).trim_end());
     }
-    print("Every one of them reads English; the language is that which it was trained on.");
+    print(
+        "Each reads its own language: those other than English with espeak-ng; ja and zh are not read yet.",
+    );
     for VoiceProfile { name, language, model, consent, .. } in cloned {
         print(format!(
             "{name:<16} {language:<8} cloned with {model}; {} agreed on {}",

@@ -109,6 +109,7 @@ pub const KEYS: &[Key] = &[
         "30",
         "1 to 600: how long a request may take until its answer begins, and its caller to take a piece of it",
     ),
+    key("tools.espeak", "from PATH", "the espeak-ng program, which sounds out languages other than English"),
     key("tools.ffmpeg", "from PATH", "the ffmpeg program"),
     key("tools.ffprobe", "from PATH", "the ffprobe program"),
     key("tools.npm", "from PATH", "the npm program, which fetches from the npm registry"),

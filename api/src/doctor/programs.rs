@@ -1,4 +1,4 @@
-//! ffmpeg and ffprobe by trying them; pip and npm by asking them.
+//! ffmpeg, ffprobe and espeak-ng by trying them; pip and npm by asking them.
 
 use super::{Check, State};
 use crate::config::{Config, Tools};
@@ -101,6 +101,24 @@ async fn encodes(ffmpeg: &Ffmpeg, name: &str, args: &[&str], mend: &str) -> Chec
     }
 }
 
+/// espeak-ng is there and has every language that is asked of it; wanted only for voices of other languages.
+pub(super) async fn espeak(tools: &Tools) -> Check {
+    let mend = install("espeak-ng", "install espeak-ng with your package manager");
+    let Some(program) = find(tools.espeak.as_deref(), "espeak-ng", &tools.path) else {
+        let found = "not found; needed only for voices of other languages than English";
+        return Check::bad("espeak-ng", State::Missing, found, mend).optional();
+    };
+    for language in reelsmith_inference::phonemes::ESPEAK_VOICES {
+        if let Err(error) = run(&program, &["-q", "-v", language, "--ipa", "a"], PATIENCE).await {
+            return Check::bad("espeak-ng", State::Broken, format!("{language}: {error}"), mend).optional();
+        }
+    }
+    let version = run(&program, &["--version"], PATIENCE).await.unwrap_or_default();
+    let version = version.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    let found = format!("{} at {}", version.unwrap_or("of an unknown version"), program.display());
+    Check::ok("espeak-ng", found).optional()
+}
+
 /// The package clients, wanted only where the model hub cannot be reached.
 pub(super) async fn clients(config: &Config) -> Vec<Check> {
     let tools = &config.tools;
@@ -140,6 +158,23 @@ mod tests {
         assert_eq!(checks.len(), 1);
         assert_eq!((checks[0].state, checks[0].blocks()), (State::Missing, true));
         assert!(checks[0].mend.as_deref().is_some_and(|mend| mend.contains("ffmpeg")));
+    }
+
+    #[tokio::test]
+    async fn espeak_is_missed_without_standing_in_the_way_and_broken_where_it_lacks_a_language() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("temp dir");
+        let check = espeak(&tools(dir.path())).await;
+        assert_eq!((check.state, check.blocks()), (State::Missing, false));
+        assert!(check.mend.as_deref().is_some_and(|mend| mend.contains("espeak-ng")));
+        let program = dir.path().join("espeak-ng");
+        let says =
+            "#!/bin/sh\n[ \"$3\" != hi ] || { echo no such voice >&2; exit 1; }\necho eSpeak NG: 1.51 Data\n";
+        std::fs::write(&program, says).expect("script");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("mode");
+        let check = espeak(&tools(dir.path())).await;
+        assert_eq!((check.state, check.blocks()), (State::Broken, false));
+        assert_eq!(check.found, "hi: no such voice");
     }
 
     #[tokio::test]

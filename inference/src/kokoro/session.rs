@@ -91,8 +91,9 @@ pub(super) fn corrupt(path: &Path) -> InferenceError {
     InferenceError::new(ErrorKind::ModelCorrupt, message)
 }
 
-/// What was said of so many symbols, each of which lasts so many frames.
-pub(super) fn spoken(samples: Vec<f32>, frames: &[i64], symbols: usize) -> Result<Spoken> {
+/// What was said of so many symbols, each of which lasts so many frames; peaks beyond full scale, which some voices
+/// have, are cut off.
+pub(super) fn spoken(mut samples: Vec<f32>, frames: &[i64], symbols: usize) -> Result<Spoken> {
     let durations: Vec<usize> =
         frames.iter().map(|f| usize::try_from(*f).unwrap_or(0) * graph::FRAME_SAMPLES).collect();
     if durations.len() != symbols || durations.iter().sum::<usize>() != samples.len() {
@@ -100,6 +101,7 @@ pub(super) fn spoken(samples: Vec<f32>, frames: &[i64], symbols: usize) -> Resul
         return Err(InferenceError::new(ErrorKind::Engine, message));
     }
     sound(&samples)?;
+    samples.iter_mut().for_each(|sample| *sample = sample.clamp(-1.0, 1.0));
     Ok(Spoken { samples, durations })
 }
 

@@ -1,31 +1,8 @@
 //! Numbers in words.
 
 use super::Accent;
+use crate::numerals::{self, SMALL};
 
-const SMALL: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 10] =
-    ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const SCALES: [(u64, &str); 6] = [
     (1_000_000_000_000_000_000, "quintillion"),
     (1_000_000_000_000_000, "quadrillion"),
@@ -69,31 +46,12 @@ fn below_thousand(number: u64, accent: Accent) -> String {
 }
 
 fn below_hundred(number: u64) -> String {
-    match number {
-        0..20 => SMALL[number as usize].to_owned(),
-        _ if number.is_multiple_of(10) => TENS[(number / 10) as usize].to_owned(),
-        _ => format!("{} {}", TENS[(number / 10) as usize], SMALL[(number % 10) as usize]),
-    }
+    numerals::below_hundred(number, " ")
 }
 
 /// "twenty first".
 pub(crate) fn ordinal(number: u64, accent: Accent) -> String {
-    let words = cardinal(number, accent);
-    let (start, last) = words.rsplit_once(' ').map_or(("", words.as_str()), |(s, l)| (s, l));
-    let last = match last {
-        "one" => "first".to_owned(),
-        "two" => "second".to_owned(),
-        "three" => "third".to_owned(),
-        "five" => "fifth".to_owned(),
-        "eight" => "eighth".to_owned(),
-        "nine" => "ninth".to_owned(),
-        "twelve" => "twelfth".to_owned(),
-        other => match other.strip_suffix('y') {
-            Some(tens) => format!("{tens}ieth"),
-            None => format!("{other}th"),
-        },
-    };
-    if start.is_empty() { last } else { format!("{start} {last}") }
+    numerals::ordinal(&cardinal(number, accent))
 }
 
 /// A year: "nineteen oh five", "two thousand five", "twenty twenty five". Others as cardinals.

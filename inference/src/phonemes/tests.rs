@@ -1,13 +1,18 @@
 //! Properties of the way from text to lines, on any text.
 
 use super::line::{Line, lines};
-use super::written::{is_spoken, sentences, words};
+use super::written::{is_spoken, sentences, words, words_between};
 use super::*;
 use proptest::prelude::*;
 
+const AMERICAN: Language = Language::English(Accent::Us);
+
 fn all_lines(text: &str, accent: Accent) -> Vec<Line> {
     let words = words(text);
-    sentences(&words).into_iter().flat_map(|s| lines(&words[s], accent, &|w| w.len() % 2 == 0)).collect()
+    sentences(&words, Language::English(accent))
+        .into_iter()
+        .flat_map(|s| lines(&words[s], accent, &|w| w.len() % 2 == 0))
+        .collect()
 }
 
 /// Text that provokes the rules: figures, marks, signs and words in any order.
@@ -49,7 +54,7 @@ proptest! {
     fn sentences_divide_the_words(text in prop_oneof![any::<String>(), provoking()]) {
         let words = words(&text);
         let mut next = 0;
-        for sentence in sentences(&words) {
+        for sentence in sentences(&words, AMERICAN) {
             prop_assert_eq!(sentence.start, next);
             prop_assert!(sentence.end > sentence.start);
             next = sentence.end;
@@ -77,7 +82,7 @@ proptest! {
     #[test]
     fn figures_and_latin_words_are_never_left_out(text in "[A-Za-z0-9]{1,12}( [A-Za-z0-9$%.,'-]{1,10}){0,8}") {
         let words = words(&text);
-        for sentence in sentences(&words) {
+        for sentence in sentences(&words, AMERICAN) {
             let lines = lines(&words[sentence.clone()], Accent::Us, &|_| true);
             for at in 0..sentence.len() {
                 let is_said = lines.iter().flat_map(|l| &l.spans).any(|span| span.word == at);
@@ -129,14 +134,14 @@ fn sentences_end_where_a_reader_ends_them() {
         ("Gen. Lee saw Fig. 3 and vol. II.", 1),
         ("on Sun. March 5 it rained", 1),
     ] {
-        assert_eq!(Document::new(text).sentences(), count, "{text}");
+        assert_eq!(Document::new(text, AMERICAN).sentences(), count, "{text}");
     }
 }
 
 #[test]
 fn standing_marks_cling_to_the_word_before() {
     let text = "lies — even (this) “one”, … 🎉 end —";
-    let found: Vec<&str> = Document::new(text).ranges().map(|r| &text[r]).collect();
+    let found: Vec<&str> = Document::new(text, AMERICAN).ranges().map(|r| &text[r]).collect();
     assert_eq!(found, ["lies —", "even", "(this)", "“one”, …", "end —"]);
 }
 
@@ -150,9 +155,22 @@ fn a_long_sentence_is_cut_into_lines() {
 }
 
 #[test]
+fn no_gap_of_a_megabyte_of_pictographs_is_looked_at_twice() {
+    let text = "one ".to_owned() + &"🎉 \n".repeat(1 << 18) + "two";
+    let mut seen = 0;
+    let words = words_between(&text, &mut |gap| {
+        seen += gap.len();
+        gap.matches('\n').count()
+    });
+    assert_eq!(words.len(), 2);
+    assert!(words[1].opens_paragraph);
+    assert_eq!(seen, 1 + 2 * (1 << 18));
+}
+
+#[test]
 fn a_megabyte_is_cut_in_linear_time() {
     let text = "A sentence of five words. ".repeat(40_000);
-    let document = Document::new(&text);
+    let document = Document::new(&text, AMERICAN);
     assert_eq!(document.sentences(), 40_000);
     let one_word = "a".repeat(1 << 20);
     assert_eq!(all_lines(&one_word, Accent::Us).len(), 1);

@@ -1,5 +1,6 @@
 //! The written text, cut into words and sentences, every word keeping its place.
 
+use super::Language;
 use std::ops::Range;
 
 /// A word as it stands in the text.
@@ -18,18 +19,22 @@ pub(crate) struct Written<'a> {
 }
 
 const OPENING: &str = "\"'“”‘’([{«¿¡*_~`|";
-const CLOSING: &str = "\"'“”’‘)]}»,.;:!?…*_~`|—–";
+const CLOSING: &str = "\"'“”’‘)]}»,.;:!?…*_~`|—–।॥";
 
 /// The words of `text` in order. Marks that stand alone join the word before them; symbols that are
 /// spoken (`&`, `+`, `=` …) are words; pictographs are none.
 pub(crate) fn words(text: &str) -> Vec<Written<'_>> {
-    let mut words: Vec<Written<'_>> = Vec::new();
-    let mut previous_end = 0;
+    words_between(text, &mut ends_of_lines)
+}
+
+/// The same; `ends` counts the line ends of the gaps between stretches, and is shown each of them once.
+pub(super) fn words_between<'a>(text: &'a str, ends: &mut dyn FnMut(&str) -> usize) -> Vec<Written<'a>> {
+    let mut words: Vec<Written<'a>> = Vec::new();
+    // Line ends since the last word.
+    let (mut previous_end, mut line_ends) = (0, 0);
     for piece in pieces(text) {
-        let gap = &text[previous_end..piece.start];
-        let opens_paragraph = words.is_empty()
-            || has_blank_line(gap)
-            || words.last().is_some_and(|w| has_blank_line(&text[w.range.end..piece.start]));
+        line_ends += ends(&text[previous_end..piece.start]);
+        let opens_paragraph = words.is_empty() || line_ends > 1;
         previous_end = piece.end;
         match word(text, piece.clone()) {
             Some(word) => words.push(Written { opens_paragraph, ..word }),
@@ -40,8 +45,9 @@ pub(crate) fn words(text: &str) -> Vec<Written<'_>> {
                     last.range.end = piece.end;
                 }
             }
-            None => {}
+            None => continue,
         }
+        line_ends = 0;
     }
     words
 }
@@ -77,8 +83,14 @@ fn pieces(text: &str) -> Vec<Range<usize>> {
     pieces
 }
 
-fn has_blank_line(gap: &str) -> bool {
-    gap.chars().filter(|c| *c == '\n').count() > 1 || gap.contains('\u{2029}')
+/// The line ends of a gap; a mark that ends a paragraph counts for two, as a blank line does.
+fn ends_of_lines(gap: &str) -> usize {
+    let ends = |c| match c {
+        '\n' => 1,
+        '\u{2029}' => 2,
+        _ => 0,
+    };
+    gap.chars().map(ends).sum()
 }
 
 fn word(text: &str, piece: Range<usize>) -> Option<Written<'_>> {
@@ -112,19 +124,20 @@ fn is_loose_mark(piece: &str) -> bool {
     piece.chars().all(|c| CLOSING.contains(c) || OPENING.contains(c) || matches!(c, '-' | '‒' | '―'))
 }
 
-/// Whether `c` alone gives the reader something to say.
+/// Whether `c` alone gives the reader something to say, or as a sign of Devanagari that is no letter changes the one
+/// before it (nukta and virama).
 pub(crate) fn is_spoken(c: char) -> bool {
-    c.is_alphanumeric() || super::symbols::name(c).is_some()
+    c.is_alphanumeric() || matches!(c, '\u{93c}' | '\u{94d}') || super::symbols::name(c).is_some()
 }
 
 /// Runs of words that are spoken in one breath, as ranges of indices into `words`.
-pub(crate) fn sentences(words: &[Written<'_>]) -> Vec<Range<usize>> {
+pub(crate) fn sentences(words: &[Written<'_>], language: Language) -> Vec<Range<usize>> {
     let mut sentences = Vec::new();
     let mut start = 0;
     for next in 1..=words.len() {
         let ends = next == words.len()
             || words[next].opens_paragraph
-            || ends_sentence(&words[next - 1], &words[next]);
+            || ends_sentence(&words[next - 1], &words[next], language);
         if ends {
             sentences.push(start..next);
             start = next;
@@ -134,13 +147,13 @@ pub(crate) fn sentences(words: &[Written<'_>]) -> Vec<Range<usize>> {
 }
 
 /// Whether a sentence ends between these neighbours.
-fn ends_sentence(word: &Written<'_>, next: &Written<'_>) -> bool {
-    let marks = word.tail.trim_end_matches(|c: char| !",;:.!?…—–".contains(c));
+fn ends_sentence(word: &Written<'_>, next: &Written<'_>, language: Language) -> bool {
+    let marks = word.tail.trim_end_matches(|c: char| !",;:.!?…—–।॥".contains(c));
     if next.body.starts_with(char::is_lowercase) {
         return false;
     }
-    if marks.ends_with(['!', '?', '…']) || marks.ends_with("...") {
+    if marks.ends_with(['!', '?', '…', '।', '॥']) || marks.ends_with("...") {
         return true;
     }
-    marks.ends_with('.') && !super::abbreviations::continues(word.body, next.body)
+    marks.ends_with('.') && !language.continues(word.body, next.body)
 }

@@ -1,6 +1,6 @@
 //! Tables of what is written and what is said.
 
-use super::super::written;
+use super::super::{Language, written};
 use super::*;
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| {
 fn said(text: &str, accent: Accent) -> String {
     let words = written::words(text);
     let mut out: Vec<String> = Vec::new();
-    for sentence in written::sentences(&words) {
+    for sentence in written::sentences(&words, Language::English(accent)) {
         let plain: Vec<Plain<'_>> = words[sentence]
             .iter()
             .map(|w| Plain { lead: w.lead, body: canonical(w.body), tail: w.tail })

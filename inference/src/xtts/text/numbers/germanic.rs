@@ -1,31 +1,8 @@
 //! English, German and Dutch.
 
 use super::{groups, joined};
+use crate::numerals::{SMALL, below_hundred};
 
-const ENGLISH: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const ENGLISH_TENS: [&str; 10] =
-    ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const GERMAN: [&str; 20] = [
     "null",
     "eins",
@@ -76,15 +53,11 @@ const DUTCH_TENS: [&str; 10] =
     ["", "", "twintig", "dertig", "veertig", "vijftig", "zestig", "zeventig", "tachtig", "negentig"];
 
 pub(super) fn english(n: u64) -> String {
-    let tens = |n: u64| match (n / 10, n % 10) {
-        (0 | 1, _) => ENGLISH[n as usize].to_owned(),
-        (ten, 0) => ENGLISH_TENS[ten as usize].to_owned(),
-        (ten, one) => format!("{}-{}", ENGLISH_TENS[ten as usize], ENGLISH[one as usize]),
-    };
+    let tens = |n: u64| below_hundred(n, "-");
     let hundreds = |n: u64| match (n / 100, n % 100) {
         (0, rest) => tens(rest),
-        (hundred, 0) => format!("{} hundred", ENGLISH[hundred as usize]),
-        (hundred, rest) => format!("{} hundred and {}", ENGLISH[hundred as usize], tens(rest)),
+        (hundred, 0) => format!("{} hundred", SMALL[hundred as usize]),
+        (hundred, rest) => format!("{} hundred and {}", SMALL[hundred as usize], tens(rest)),
     };
     if n < 1000 {
         return hundreds(n);

@@ -1,13 +1,14 @@
 //! Numbers that say a place in a row, in the languages that make them by a rule.
 
 use super::cardinal;
+use crate::numerals;
 use crate::xtts::text::language::Language;
 
 /// "twenty-first".
 pub(in crate::xtts::text) fn ordinal(language: Language, n: u64) -> Option<String> {
     let counted = cardinal(language, n)?;
     match language {
-        Language::English => Some(english(&counted)),
+        Language::English => Some(numerals::ordinal(&counted)),
         Language::German => Some(german(n, &counted)),
         Language::Dutch => Some(dutch(n, &counted)),
         Language::French => Some(french(n, &counted)),
@@ -22,20 +23,6 @@ fn changed(counted: &str, endings: &[(&str, &str)], otherwise: &str) -> String {
         Some((ending, other)) => format!("{}{other}", &counted[..counted.len() - ending.len()]),
         None => format!("{counted}{otherwise}"),
     }
-}
-
-fn english(counted: &str) -> String {
-    const ENDINGS: [(&str, &str); 8] = [
-        ("one", "first"),
-        ("two", "second"),
-        ("three", "third"),
-        ("five", "fifth"),
-        ("eight", "eighth"),
-        ("nine", "ninth"),
-        ("twelve", "twelfth"),
-        ("y", "ieth"),
-    ];
-    changed(counted, &ENDINGS, "th")
 }
 
 fn german(n: u64, counted: &str) -> String {
