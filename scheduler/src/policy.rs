@@ -11,6 +11,7 @@
 //! To make room, the idle model goes whose return costs least for each byte. A model that is being loaded or run is
 //! never asked to go.
 
+mod names;
 mod patience;
 mod room;
 mod score;
@@ -81,20 +82,20 @@ fn choose<'a>(
     queue: &'a [Waiting],
     scores: &Scores<'_>,
 ) -> Option<Choice<'a>> {
-    let room = Room::of(device);
+    let room = Room::of(device, scores);
     let is_lowest = |a: &(&Waiting, f64), b: &(&Waiting, f64)| a.1.total_cmp(&b.1);
-    let scored = queue.iter().filter(|waiting| waiting.needs.total() <= device.limit).map(|waiting| {
-        let is_loaded = device.resident(&waiting.model).is_some();
-        (waiting, scores.score(waiting, is_loaded))
-    });
     let (mut runnable, mut loadable) = (None::<(&Waiting, f64)>, None::<(&Waiting, f64)>);
-    for candidate in scored {
-        let is_loaded = device.resident(&candidate.0.model).is_some();
+    for (waiting, model) in queue.iter().zip(scores.numbers()) {
+        if waiting.needs.total() > device.limit {
+            continue;
+        }
+        let is_loaded = room.is_loaded(model);
+        let candidate = (waiting, scores.score(waiting, model, is_loaded));
         let place = if is_loaded { &mut runnable } else { &mut loadable };
         let is_first = place.as_ref().is_none_or(|best| is_lowest(&candidate, best).is_lt());
         let has_room = || match is_loaded || device.runs.is_empty() {
-            true => room.has(device, candidate.0),
-            false => room.has_unwanted(device, candidate.0, scores),
+            true => room.has(waiting, model),
+            false => room.has_unwanted(waiting, model),
         };
         if is_first && has_room() {
             *place = Some(candidate);

@@ -103,11 +103,6 @@ impl Device {
         needed.saturating_sub(held)
     }
 
-    /// Whether a request's model stands still in the middle of a run: it cannot run another.
-    pub(super) fn is_amid(&self, waiting: &Waiting) -> bool {
-        self.runs.iter().any(|run| run.model == waiting.model)
-    }
-
     /// A resident that nothing runs and that may go.
     pub(super) fn is_idle(&self, resident: &Resident) -> bool {
         !resident.pinned && self.runs.iter().all(|run| run.model != resident.model)
