@@ -20,6 +20,7 @@ pub mod snapshot;
 
 mod device;
 mod queue;
+mod recent;
 mod scheduler;
 mod state;
 mod steering;
@@ -28,6 +29,7 @@ mod work;
 
 pub use config::DeviceConfig;
 pub use error::{FitArithmetic, ScheduleError};
+pub use learned::Learned;
 pub use memory::{Measured, MemoryUse, Meter, Served};
 pub use scheduler::{Scheduler, Shutdown};
 pub use snapshot::{Counters, QueuedRequest, ResidentModel, RunningRequest, Snapshot};

@@ -1,6 +1,7 @@
 //! The handle through which requests are made.
 
 use crate::device;
+use crate::learned::Learned;
 use crate::state::Shared;
 use crate::ticket::{Ticket, Told};
 use crate::work::{Reply, Task, Work};
@@ -46,8 +47,20 @@ impl Scheduler {
     /// # Errors
     /// `InvalidConfig` if the settings cannot work or the system gives no thread.
     pub fn start(config: DeviceConfig, engine: Box<dyn Engine>) -> Result<Self, ScheduleError> {
+        Self::start_with(config, engine, Learned::default())
+    }
+
+    /// The same, with what was learned in an earlier run ([`Scheduler::learned`]) of the same device.
+    ///
+    /// # Errors
+    /// `InvalidConfig` if the settings cannot work or the system gives no thread.
+    pub fn start_with(
+        config: DeviceConfig,
+        engine: Box<dyn Engine>,
+        learned: Learned,
+    ) -> Result<Self, ScheduleError> {
         config.check()?;
-        let shared = Arc::new(Shared::new(config));
+        let shared = Arc::new(Shared::new(config, learned));
         device::start(Arc::clone(&shared), engine)?;
         Ok(Self { owner: Arc::new(Owner(shared)) })
     }
@@ -231,6 +244,11 @@ impl Scheduler {
     /// What the device is doing.
     pub fn snapshot(&self) -> Snapshot {
         self.owner.0.snapshot()
+    }
+
+    /// What loads and runs have taken so far, to be stored and given to [`Scheduler::start_with`] later.
+    pub fn learned(&self) -> Learned {
+        self.owner.0.lock().learned.clone()
     }
 
     /// Takes no more requests, ends as `how` says, and returns once every model is unloaded and the

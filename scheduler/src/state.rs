@@ -4,17 +4,19 @@ use crate::learned::Learned;
 use crate::ledger::{Held, Ledger};
 use crate::policy::{self, Decision, Patience, View, Waiting};
 use crate::queue::{Entry, Line, Queue};
+use crate::recent::Recent;
 use crate::snapshot::{QueuedRequest, ResidentModel, RunningRequest};
 use crate::work::Work;
 use crate::{CancelToken, Counters, DeviceConfig, FitArithmetic, ScheduleError, Shutdown, Snapshot};
 use reelsmith_inference_core::{Footprint, ModelId, Progress};
-use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// What is assumed of the service time before the first measurement.
 const UNMEASURED: Duration = Duration::from_secs(1);
+/// Models of which it is remembered what the engine says that they need.
+const MOST_KNOWN: usize = 256;
 /// Nobody shall ask again sooner.
 const RETRY_MIN: Duration = Duration::from_millis(100);
 
@@ -34,8 +36,8 @@ pub(crate) struct State {
     pub(crate) closing: Option<Shutdown>,
     pub(crate) counters: Counters,
     /// What models need, as the engine has said of them so far.
-    pub(crate) known: HashMap<ModelId, Footprint>,
-    /// How long loads and runs take.
+    pub(crate) known: Recent<Footprint, MOST_KNOWN>,
+    /// What loads and runs take.
     pub(crate) learned: Learned,
     patience: Patience,
     started: Instant,
@@ -89,15 +91,15 @@ impl Running {
 }
 
 impl Shared {
-    pub(crate) fn new(config: DeviceConfig) -> Self {
+    pub(crate) fn new(config: DeviceConfig, learned: Learned) -> Self {
         let state = State {
             queue: Queue::new(config.queue_capacity),
             ledger: Ledger::new(config.limit()),
             running: Vec::new(),
             closing: None,
             counters: Counters::default(),
-            known: HashMap::new(),
-            learned: Learned::default(),
+            known: Recent::default(),
+            learned,
             patience: Patience::default(),
             started: Instant::now(),
             last_id: 0,
@@ -119,9 +121,8 @@ impl Shared {
             state.counters.refused_closing += 1;
             return Err(ScheduleError::ShuttingDown);
         }
-        if let Some(needed) =
-            state.known.get(model).copied().filter(|needs| needs.total() > self.config.limit())
-        {
+        let known = state.known.get(model).map(|stated| state.reckoned(model, *stated));
+        if let Some(needed) = known.filter(|needs| needs.total() > self.config.limit()) {
             state.counters.refused_too_large += 1;
             return Err(self.too_large(model, needed));
         }
@@ -229,9 +230,20 @@ impl State {
         policy::next(&View { queue: &queue, devices: &[self.device(patience)] })
     }
 
+    /// What a request is given whose model states `stated`. What was measured never makes one too large for the device
+    /// that the model says fits: others like it ran there.
+    pub(crate) fn reckoned(&self, model: &ModelId, stated: Footprint) -> Footprint {
+        let needs = self.learned.footprint(model, stated);
+        let limit = self.ledger.limit();
+        match stated.total() <= limit && needs.total() > limit {
+            true => Footprint { peak_activation: limit - needs.weights, ..needs },
+            false => needs,
+        }
+    }
+
     /// A request as the policy sees it, once it is known what it needs.
     fn waiting(&self, entry: &Entry, patience: f64) -> Option<Waiting> {
-        let needs = entry.needs?;
+        let needs = self.reckoned(&entry.model, entry.needs?);
         Some(Waiting {
             id: entry.id,
             model: entry.model.clone(),

@@ -327,8 +327,10 @@ impl Drop for Idle<'_> {
 }
 
 pub(crate) fn config(limit: u64, queue_capacity: usize) -> DeviceConfig {
-    let (name, budget_bytes) = ("fake".into(), limit + 50);
-    DeviceConfig { name, budget_bytes, reserve_bytes: 50, queue_capacity, host_memory: true }
+    // Models of a few bytes take nothing that could be measured.
+    let reserve_bytes = 50;
+    let bare = DeviceConfig::new("fake", limit + reserve_bytes);
+    DeviceConfig { reserve_bytes, queue_capacity, host_memory: false, ..bare }
 }
 
 pub(crate) fn start(limit: u64, queue_capacity: usize, models: &[(&str, Model)]) -> (Scheduler, Desk) {
