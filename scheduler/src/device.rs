@@ -5,16 +5,21 @@
 //! stands still with all its memory. Nothing of a run has to be saved, and no engine knows of it.
 
 mod pricing;
+mod residency;
 mod running;
 
-use crate::policy::{Action, MOST_RUNS};
-use crate::state::Shared;
+use crate::policy::{Action, Decision, MOST_RUNS, Reason};
+use crate::state::{Shared, State};
 use crate::{CancelToken, ScheduleError, Shutdown};
 use reelsmith_inference_core::{Engine, ErrorKind, InferenceError, ModelId, Resident};
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A model that stays longer is looked at again.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Starts the thread.
 pub(crate) fn start(shared: Arc<Shared>, engine: Box<dyn Engine>) -> Result<(), ScheduleError> {
@@ -48,6 +53,7 @@ impl Device {
     fn work(self) {
         let ending = Ending(Arc::clone(&self.shared));
         while self.wait() {
+            self.tidy();
             self.price();
             self.decide();
         }
@@ -65,21 +71,32 @@ impl Device {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a request; false once there will be none.
+    /// Waits for a request, or for a model that is to go; false once there will be none.
     fn wait(&self) -> bool {
         let mut state = self.shared.lock();
-        while state.queue.is_empty() {
+        loop {
+            if !state.queue.is_empty() || !state.orders.is_empty() {
+                return true;
+            }
             if state.closing.is_some() {
                 return false;
             }
-            state = self.shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let wake = &self.shared.wake;
+            state = match state.next_unload() {
+                Some(Duration::ZERO) => return true,
+                Some(left) => {
+                    let woken = wake.wait_timeout(state, left.min(LONGEST_WAIT));
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
         }
-        true
     }
 
     /// Between two steps of a run: serves what is much more urgent, and tells whether there was anything.
     pub(crate) fn yield_now(&self, stop: &CancelToken) -> bool {
         let mut served = false;
+        self.tidy();
         while !stop.is_cancelled() && self.may_yield() {
             self.price();
             if !self.decide() {
@@ -92,7 +109,8 @@ impl Device {
 
     fn may_yield(&self) -> bool {
         let state = self.shared.lock();
-        !state.queue.is_empty() && state.running.len() < MOST_RUNS
+        let is_alone = state.running.iter().any(|running| running.alone);
+        !state.queue.is_empty() && state.running.len() < MOST_RUNS && !is_alone
     }
 
     /// Carries out one decision; false if there was nothing to do. It is made and its request taken under one lock, so
@@ -100,7 +118,18 @@ impl Device {
     fn decide(&self) -> bool {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
-        let decision = state.decision();
+        let late = state.late().map(|(request, needed, left)| {
+            let action = Action::Reject { request };
+            Decision { action, reason: Reason::TooLate { needed, left } }
+        });
+        let mut decision = late.unwrap_or_else(|| state.decision());
+        if let Action::Load { request, .. } | Action::Run { request, .. } = decision.action
+            && let Some(model) = state.in_the_way(request)
+        {
+            let action = Action::Evict { device: 0, model };
+            decision = Decision { action, reason: Reason::MemoryRanOut };
+        }
+        state.note(&decision);
         tracing::debug!(device = %shared.config.name, action = ?decision.action, reason = %decision.reason);
         match decision.action {
             // The requests that `wait` saw are gone, or one has come that is not priced yet.
@@ -110,23 +139,15 @@ impl Device {
                 drop(state);
                 self.unload(&model);
             }
-            Action::Reject { request } => {
-                let entry = state.queue.take(request).expect("the policy saw it under this lock");
-                state.counters.refused_too_large += 1;
-                let needed = state.reckoned(&entry.model, entry.needs.unwrap_or_default());
-                drop(state);
-                let error = shared.too_large(&entry.model, needed);
-                entry.refuse(error);
-            }
+            Action::Reject { request } => self.turn_down(state, request, decision.reason),
             Action::Load { request, .. } | Action::Run { request, .. } => {
-                let mut entry = state.queue.take(request).expect("the policy saw it under this lock");
+                let entry = state.queue.take(request).expect("the policy saw it under this lock");
                 if entry.line.stop.is_cancelled() {
                     drop(state);
                     self.answer_error(entry, InferenceError::cancelled().into());
                 } else if matches!(decision.action, Action::Load { .. }) {
                     self.load(state, entry);
                 } else {
-                    entry.reason = Some(decision.reason);
                     self.run(state, entry);
                 }
             }
@@ -134,14 +155,27 @@ impl Device {
         true
     }
 
-    /// Drops a resident, and only then gives its bytes back.
-    fn unload(&self, model: &ModelId) {
-        let resident = self.residents().remove(model);
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(resident))) {
-            tracing::error!(model = %model.0, message = message(&*panic), "unloading a model panicked");
-        }
-        let removed = self.shared.lock().ledger.remove(model);
-        removed.expect("only idle residents of this thread are unloaded");
+    /// Refuses a request that cannot be served.
+    fn turn_down(&self, mut state: MutexGuard<'_, State>, request: u64, reason: Reason) {
+        let entry = state.queue.take(request).expect("it was found under this lock");
+        let (model, device) = (entry.model.clone(), self.shared.config.name.clone());
+        let (counter, error) = match reason {
+            Reason::TooLate { .. } => {
+                let error = state.too_late(&model, entry.effort, &entry.asked);
+                (&mut state.counters.refused_late, error)
+            }
+            Reason::PinnedOut { needed, pinned, limit } => {
+                let error = ScheduleError::PinnedOut { model, device, needed, pinned, limit };
+                (&mut state.counters.refused_too_large, error)
+            }
+            _ => {
+                let needed = state.reckoned(&model, entry.needs.unwrap_or_default());
+                (&mut state.counters.refused_too_large, self.shared.too_large(&model, needed))
+            }
+        };
+        *counter += 1;
+        drop(state);
+        entry.refuse(error);
     }
 }
 

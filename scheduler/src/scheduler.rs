@@ -1,11 +1,13 @@
 //! The handle through which requests are made.
 
+mod residency;
+
 use crate::device;
 use crate::learned::Learned;
 use crate::state::Shared;
 use crate::ticket::{Ticket, Told};
 use crate::work::{Reply, Task, Work};
-use crate::{CancelToken, DeviceConfig, ScheduleError, Served, Snapshot};
+use crate::{Asked, CancelToken, DeviceConfig, ScheduleError, Served, Snapshot};
 use reelsmith_inference_core::chat::{ChatRequest, ChatResponse};
 use reelsmith_inference_core::cloning::{CloneRequest, VoiceProfile};
 use reelsmith_inference_core::embed::{EmbedRequest, Embedding, RerankRequest, Reranked};
@@ -30,6 +32,7 @@ pub enum Shutdown {
 #[derive(Clone)]
 pub struct Scheduler {
     owner: Arc<Owner>,
+    asked: Arc<Asked>,
 }
 
 /// Closes the device when the last handle goes.
@@ -62,7 +65,12 @@ impl Scheduler {
         config.check()?;
         let shared = Arc::new(Shared::new(config, learned));
         device::start(Arc::clone(&shared), engine)?;
-        Ok(Self { owner: Arc::new(Owner(shared)) })
+        Ok(Self { owner: Arc::new(Owner(shared)), asked: Arc::default() })
+    }
+
+    /// A handle to the same device whose requests are made with `asked`.
+    pub fn as_asked(&self, asked: Asked) -> Self {
+        Self { owner: Arc::clone(&self.owner), asked: Arc::new(asked) }
     }
 
     /// Speaks a text once it is its turn. `progress` is told the latest state as often as this future
@@ -238,7 +246,8 @@ impl Scheduler {
             return Err(ScheduleError::Cancelled);
         }
         let (reply, answered) = oneshot::channel();
-        Ticket::submit(&self.owner.0, model, work(reply), &cancel)?.wait(answered, listener, cancel).await
+        let ticket = Ticket::submit(&self.owner.0, model, work(reply), &self.asked, &cancel)?;
+        ticket.wait(answered, listener, cancel).await
     }
 
     /// What the device is doing.

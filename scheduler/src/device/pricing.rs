@@ -9,6 +9,9 @@ impl Device {
     /// Asks what the requests need that are new or whose model has been loaded since. The engine is
     /// asked with the lock released.
     pub(super) fn price(&self) {
+        while let Some(entry) = self.preloaded() {
+            entry.answer();
+        }
         let stale: Vec<_> = {
             let (state, residents) = (self.shared.lock(), self.residents());
             let loaded = |entry: &&Entry| residents.contains_key(&entry.model);
@@ -40,6 +43,17 @@ impl Device {
                 }
             }
         }
+    }
+
+    /// Takes out a request to have a model loaded that is.
+    fn preloaded(&self) -> Option<Entry> {
+        let mut state = self.shared.lock();
+        let is_there = |entry: &&Entry| entry.work.is_preload() && state.ledger.held(&entry.model).is_some();
+        let id = state.queue.iter().find(is_there)?.id;
+        let entry = state.queue.take(id)?;
+        state.used(&entry.model, entry.asked.keep_alive);
+        state.counters.completed += 1;
+        Some(entry)
     }
 
     fn priced(&self, id: u64, model: &ModelId, needs: Footprint, exact: bool) {

@@ -27,7 +27,10 @@ impl Device {
         match loaded {
             Ok(resident) => {
                 state.counters.loads += 1;
-                state.learned.loaded(&entry.model, begun.elapsed().as_secs_f64());
+                let seconds = begun.elapsed().as_secs_f64();
+                state.learned.loaded(&entry.model, seconds);
+                charge(&mut state, &entry, seconds);
+                state.used(&entry.model, entry.asked.keep_alive);
                 let grown = meter.and_then(|meter| meter.grown()).map_or(0, |by| by.max(0).unsigned_abs());
                 self.residents().insert(entry.model.clone(), Loaded { resident, grown });
                 // Decided anew: what it needs is known better now, and others may have come or gone.
@@ -72,10 +75,12 @@ impl Device {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         end(&mut state, begun);
+        let seconds = (begun.elapsed().saturating_sub(stood_still)).as_secs_f64();
+        charge(&mut state, &entry, seconds);
+        state.used(&entry.model, entry.asked.keep_alive);
         match performed {
             Ok(()) => {
                 state.counters.completed += 1;
-                let seconds = (begun.elapsed().saturating_sub(stood_still)).as_secs_f64();
                 state.learned.ran(&entry.model, entry.effort, seconds);
                 state.learned.served(entry.started.map_or(0.0, |started| started.elapsed().as_secs_f64()));
                 match peak {
@@ -86,7 +91,7 @@ impl Device {
                 entry.answer();
             }
             Err(error) => {
-                if is(&error, ErrorKind::OutOfMemory) && !entry.retried {
+                if is(&error, ErrorKind::OutOfMemory) && !entry.alone {
                     let there = state.ledger.free();
                     state.learned.fell_short(&entry.model, stated.peak_activation, there);
                 }
@@ -104,23 +109,24 @@ impl Device {
         self.shared.config.host_memory.then(Meter::start).flatten()
     }
 
-    /// Out-of-memory is tried once more with no other idle model on the device; anything else is answered.
+    /// Out-of-memory is tried once more, alone: once nothing stands still and every other idle model has gone. Anything
+    /// else is answered.
     fn failed(&self, mut entry: Entry, error: ScheduleError) {
-        let others: Vec<_> =
-            self.residents().keys().filter(|model| **model != entry.model).cloned().collect();
-        let begins_anew = !entry.retried && !entry.line.handed_out.load(Ordering::Relaxed);
-        if !is(&error, ErrorKind::OutOfMemory) || !begins_anew || others.is_empty() {
+        let mut state = self.shared.lock();
+        let others = state.ledger.residents().into_iter().map(|held| held.model);
+        let mut others = others.filter(|model| *model != entry.model);
+        let may_help = !state.running.is_empty() || others.any(|model| state.may_go(&model));
+        let begins_anew = !entry.alone && !entry.line.handed_out.load(Ordering::Relaxed);
+        if !is(&error, ErrorKind::OutOfMemory) || !begins_anew || !may_help {
+            drop(state);
             return self.answer_error(entry, error);
         }
-        others.iter().for_each(|model| self.unload(model));
-        entry.retried = true;
-        let mut state = self.shared.lock();
-        state.counters.evictions += others.len() as u64;
+        entry.alone = true;
         state.counters.memory_retries += 1;
         self.requeue(state, entry);
     }
 
-    /// Puts an entry back to the front, unless nobody wants it any more.
+    /// Puts an entry back to its place in the queue, unless nobody wants it any more.
     fn requeue(&self, mut state: MutexGuard<'_, State>, entry: Entry) {
         // A shutdown may have come while the entry was neither in the queue nor running.
         if entry.line.stop.is_cancelled() || state.closing == Some(Shutdown::Cancel) {
@@ -170,4 +176,10 @@ fn end(state: &mut State, begun: Instant) {
     } else {
         state.counters.yields += 1;
     }
+}
+
+/// Counts the device's time for who had it.
+fn charge(state: &mut State, entry: &Entry, seconds: f64) {
+    let now = state.clock();
+    state.shares.used(entry.asked.tenant(), entry.asked.share(), seconds, now);
 }

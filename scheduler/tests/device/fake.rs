@@ -119,13 +119,14 @@ impl Inside {
     }
 
     fn end(&self, end: End, what: &str) -> Result<()> {
-        let alone = self.see(|seen| seen.held.len() <= 1);
+        let held = self.see(|seen| seen.held.len());
         match end {
             End::Done => Ok(()),
-            End::NeedsSpace if alone => Ok(()),
+            End::NeedsSpace if held <= 1 => Ok(()),
+            End::NeedsRoom if held <= 2 => Ok(()),
             End::Fail => Err(InferenceError::new(ErrorKind::Engine, format!("{what} fails as planned"))),
             End::Panic => panic!("{what} panics as planned"),
-            End::OutOfMemory | End::NeedsSpace => {
+            End::OutOfMemory | End::NeedsSpace | End::NeedsRoom => {
                 Err(InferenceError::new(ErrorKind::OutOfMemory, format!("{what} finds no memory as planned")))
             }
         }

@@ -14,6 +14,8 @@ pub(crate) enum End {
     OutOfMemory,
     /// Out-of-memory unless the model is alone on the device.
     NeedsSpace,
+    /// Out-of-memory unless two models at most are on the device.
+    NeedsRoom,
 }
 
 /// A request of the double.
@@ -32,7 +34,7 @@ impl Plan {
     }
 
     pub(crate) fn of(text: &str) -> Self {
-        let ends = [End::Done, End::Fail, End::Panic, End::OutOfMemory, End::NeedsSpace];
+        let ends = [End::Done, End::Fail, End::Panic, End::OutOfMemory, End::NeedsSpace, End::NeedsRoom];
         let numbers: Vec<u64> = text.split(' ').map(|number| number.parse().unwrap()).collect();
         let [id, steps, peak, gated, end] = numbers[..] else { panic!("{text:?} is no plan") };
         Self { id, steps, peak, gated: gated == 1, end: ends[end as usize] }
