@@ -1,6 +1,7 @@
 //! What is said about a device when a scheduler is started.
 
 use crate::ScheduleError;
+use std::time::Duration;
 
 /// A device and how much of it may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,15 +15,28 @@ pub struct DeviceConfig {
     pub reserve_bytes: u64,
     /// Requests that may wait, at least 1; one more is answered [`ScheduleError::Busy`].
     pub queue_capacity: usize,
+    /// Of these, requests of one named tenant, at least 1; none for as many as of all.
+    pub tenant_capacity: Option<usize>,
+    /// For how long a model stays that nothing runs, where nothing else is wished; none for ever.
+    pub keep_alive: Option<Duration>,
     /// Its memory is this process's own, so that what a request took can be measured.
     pub host_memory: bool,
 }
 
 impl DeviceConfig {
-    /// A processor, with an eighth of its budget kept in reserve and room for 64 waiting requests.
+    /// A processor, with an eighth of its budget kept in reserve, room for 64 waiting requests, and models that stay
+    /// until something else needs their room.
     pub fn new(name: impl Into<String>, budget_bytes: u64) -> Self {
         let (reserve_bytes, queue_capacity) = (budget_bytes / 8, 64);
-        Self { name: name.into(), budget_bytes, reserve_bytes, queue_capacity, host_memory: true }
+        Self {
+            name: name.into(),
+            budget_bytes,
+            reserve_bytes,
+            queue_capacity,
+            tenant_capacity: None,
+            keep_alive: None,
+            host_memory: true,
+        }
     }
 
     /// Bytes that may be given out.
@@ -41,6 +55,9 @@ impl DeviceConfig {
         }
         if self.queue_capacity == 0 {
             return refused("the queue capacity must be at least 1".into());
+        }
+        if self.tenant_capacity == Some(0) {
+            return refused("the capacity of a tenant must be at least 1".into());
         }
         Ok(())
     }

@@ -17,12 +17,42 @@ pub enum ScheduleError {
         device: String,
         /// How many wait.
         waiting: usize,
-        /// When a place is likely to be free: the rest of what runs, else the measured mean service time.
+        /// When all that is before it is likely to be done: the rest of what runs, and what waits with its loads.
         retry_after: Duration,
     },
     /// The request would not fit even on the empty device.
     #[error("{0}")]
     TooLarge(FitArithmetic),
+    /// The request would fit, but for models that are pinned.
+    #[error("{model} needs {} on {device}, where {} of {} are pinned; unpin a model or use a smaller one", Human(*needed), Human(*pinned), Human(*limit))]
+    PinnedOut {
+        /// The model asked for.
+        model: ModelId,
+        /// The device.
+        device: String,
+        /// Bytes that the request needs.
+        needed: u64,
+        /// Bytes of pinned models.
+        pinned: u64,
+        /// Bytes that may be given out.
+        limit: u64,
+    },
+    /// Its deadline cannot be met any more; it was not begun.
+    #[error("{model} cannot answer within {:.1} s any more: it takes about {:.1} s once it begins; give it more time", deadline.as_secs_f64(), needed.as_secs_f64())]
+    Late {
+        /// The model asked for.
+        model: ModelId,
+        /// What it was given.
+        deadline: Duration,
+        /// What loading and running are expected to take, as far as they were measured.
+        needed: Duration,
+    },
+    /// The model runs, and so cannot be unloaded.
+    #[error("{model} is at work; unload it once it is idle, or cancel what it does")]
+    InUse {
+        /// The model.
+        model: ModelId,
+    },
     /// The model can do something else than what it was asked for.
     #[error("{model} is a model for {able}, not for {asked}; `reelsmith models list` shows what each can do")]
     WrongCapability {

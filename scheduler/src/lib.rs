@@ -18,19 +18,24 @@ pub mod memory;
 pub mod policy;
 pub mod snapshot;
 
+mod asked;
 mod device;
 mod queue;
+mod recent;
 mod scheduler;
 mod state;
 mod steering;
 mod ticket;
 mod work;
 
+pub use asked::{Asked, KeepAlive};
 pub use config::DeviceConfig;
 pub use error::{FitArithmetic, ScheduleError};
+pub use learned::Learned;
 pub use memory::{Measured, MemoryUse, Meter, Served};
+pub use policy::Priority;
 pub use scheduler::{Scheduler, Shutdown};
-pub use snapshot::{Counters, QueuedRequest, ResidentModel, RunningRequest, Snapshot};
+pub use snapshot::{Counters, PastDecision, QueuedRequest, ResidentModel, RunningRequest, Snapshot};
 /// Stops a request: before its start it leaves the queue at once, while it runs it ends at its next
 /// step. Clones and child tokens work as usual.
 pub use tokio_util::sync::CancellationToken as CancelToken;

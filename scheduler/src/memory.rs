@@ -80,6 +80,11 @@ impl Meter {
         let peak = status(&self.process, "VmHWM:").filter(|peak| *peak > self.hidden)?;
         Some(Measured { before: self.before, peak })
     }
+
+    /// By how many bytes the process has grown since: what is held on to, as against what was held for a moment.
+    pub fn grown(&self) -> Option<i64> {
+        status(&self.process, "VmRSS:")?.checked_signed_diff(self.before)
+    }
 }
 
 /// A figure of a process's `status`, in bytes.

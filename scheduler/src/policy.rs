@@ -11,12 +11,17 @@
 //! To make room, the idle model goes whose return costs least for each byte. A model that is being loaded or run is
 //! never asked to go.
 
+mod forecast;
+mod names;
 mod patience;
 mod room;
 mod score;
+mod shares;
 mod view;
 
+pub use forecast::forecast;
 pub use patience::Patience;
+pub use shares::{Priority, Shares, fair_weight};
 pub use view::{Action, Decision, Device, Reason, Resident, Run, View, Waiting};
 
 use room::Room;
@@ -34,7 +39,7 @@ pub const MOST_RUNS: usize = 3;
 /// Asked again after each effect, it comes to a `Run`, `Reject` or `Wait` after at most one `Evict` per resident and
 /// one `Load`. On a device with a run it may answer `Run`: the request goes first from the run's next step on.
 pub fn next(view: &View<'_>) -> Decision {
-    if let Some(decision) = view.queue.iter().find_map(|waiting| reject(waiting, view.devices)) {
+    if let Some(decision) = reject(view) {
         return decision;
     }
     if view.queue.is_empty() {
@@ -55,12 +60,22 @@ pub fn next(view: &View<'_>) -> Decision {
     }
 }
 
-/// Refuses a request that would not fit even on an empty device.
-fn reject(waiting: &Waiting, devices: &[Device]) -> Option<Decision> {
-    let needed = waiting.needs.total();
-    let largest = devices.iter().map(|device| device.limit).max().unwrap_or(0);
-    let reason = Reason::NeverFits { needed, largest };
-    (needed > largest).then(|| Decision::new(Action::Reject { request: waiting.id }, reason))
+/// Refuses a request that would not fit even on a device empty but for what is pinned there.
+fn reject(view: &View<'_>) -> Option<Decision> {
+    let largest = view.devices.iter().map(|device| device.limit).max().unwrap_or(0);
+    let is_pinned = view.devices.iter().any(|device| device.residents.iter().any(|held| held.pinned));
+    view.queue.iter().find_map(|waiting| {
+        let needed = waiting.needs.total();
+        let room = |device: &&Device| device.limit.saturating_sub(device.pinned_beside(waiting));
+        let reason = if needed > largest {
+            Reason::NeverFits { needed, largest }
+        } else {
+            let device = view.devices.iter().filter(|_| is_pinned).max_by_key(room)?;
+            let pinned = device.pinned_beside(waiting);
+            (needed > room(&device)).then_some(Reason::PinnedOut { needed, pinned, limit: device.limit })?
+        };
+        Some(Decision::new(Action::Reject { request: waiting.id }, reason))
+    })
 }
 
 /// What could be done on one device.
@@ -81,20 +96,20 @@ fn choose<'a>(
     queue: &'a [Waiting],
     scores: &Scores<'_>,
 ) -> Option<Choice<'a>> {
-    let room = Room::of(device);
+    let room = Room::of(device, scores);
     let is_lowest = |a: &(&Waiting, f64), b: &(&Waiting, f64)| a.1.total_cmp(&b.1);
-    let scored = queue.iter().filter(|waiting| waiting.needs.total() <= device.limit).map(|waiting| {
-        let is_loaded = device.resident(&waiting.model).is_some();
-        (waiting, scores.score(waiting, is_loaded))
-    });
     let (mut runnable, mut loadable) = (None::<(&Waiting, f64)>, None::<(&Waiting, f64)>);
-    for candidate in scored {
-        let is_loaded = device.resident(&candidate.0.model).is_some();
+    for (waiting, model) in queue.iter().zip(scores.numbers()) {
+        if waiting.needs.total() > device.limit {
+            continue;
+        }
+        let is_loaded = room.is_loaded(model);
+        let candidate = (waiting, scores.score(waiting, model, is_loaded));
         let place = if is_loaded { &mut runnable } else { &mut loadable };
         let is_first = place.as_ref().is_none_or(|best| is_lowest(&candidate, best).is_lt());
         let has_room = || match is_loaded || device.runs.is_empty() {
-            true => room.has(device, candidate.0),
-            false => room.has_unwanted(device, candidate.0, scores),
+            true => room.has(waiting, model),
+            false => room.has_unwanted(waiting, model),
         };
         if is_first && has_room() {
             *place = Some(candidate);

@@ -2,7 +2,7 @@
 
 use crate::policy::Reason;
 use crate::work::Work;
-use crate::{CancelToken, Measured, MemoryUse, ScheduleError};
+use crate::{Asked, CancelToken, Measured, MemoryUse, ScheduleError};
 use reelsmith_inference_core::image::Image;
 use reelsmith_inference_core::{Footprint, ModelId, Progress};
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ pub(crate) struct Entry {
     pub(crate) submitted: Instant,
     /// What its time grows with (see [`crate::learned::Learned::run_seconds`]).
     pub(crate) effort: f64,
-    /// Why it was let in.
+    /// What was last decided of it.
     pub(crate) reason: Option<Reason>,
     /// When its model began to be loaded or it began to run.
     pub(crate) started: Option<Instant>,
@@ -30,8 +30,11 @@ pub(crate) struct Entry {
     pub(crate) loaded: bool,
     /// What its loading and running took so far.
     pub(crate) measured: Option<Measured>,
-    /// It met out-of-memory once already.
-    pub(crate) retried: bool,
+    /// It met out-of-memory once already, and is tried once more with nothing else on the device.
+    pub(crate) alone: bool,
+    /// It met the end of the engine's process once already.
+    pub(crate) lost: bool,
+    pub(crate) asked: Arc<Asked>,
     pub(crate) line: Line,
 }
 
@@ -87,14 +90,28 @@ impl Queue {
         Self { entries: VecDeque::new(), capacity }
     }
 
-    /// Requests that nobody has begun to work on. The one whose model was just loaded goes back to
-    /// the front for a moment, and must not take a place from others.
+    /// Requests that nobody has begun to work on, or that are to begin anew. The one whose model was just loaded is
+    /// back for a moment, and must not take a place from others.
     pub(crate) fn waiting(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.started.is_none()).count()
+        self.entries.iter().filter(|entry| entry.started.is_none() || entry.alone).count()
     }
 
     pub(crate) fn is_full(&self) -> bool {
         self.waiting() >= self.capacity
+    }
+
+    /// Requests of a tenant among them.
+    pub(crate) fn waiting_of(&self, tenant: &str) -> usize {
+        let own = |entry: &&Entry| entry.started.is_none() && entry.asked.tenant() == tenant;
+        self.entries.iter().filter(own).count()
+    }
+
+    pub(crate) fn find_mut(&mut self, id: u64) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.id == id)
+    }
+
+    pub(crate) fn find(&self, id: u64) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.id == id)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -105,8 +122,10 @@ impl Queue {
         self.entries.push_back(entry);
     }
 
+    /// Puts a request back to its place.
     pub(crate) fn put_back(&mut self, entry: Entry) {
-        self.entries.push_front(entry);
+        let place = self.entries.partition_point(|waiting| waiting.id < entry.id);
+        self.entries.insert(place, entry);
     }
 
     pub(crate) fn take(&mut self, id: u64) -> Option<Entry> {

@@ -1,10 +1,13 @@
 //! The handle through which requests are made.
 
+mod residency;
+
 use crate::device;
+use crate::learned::Learned;
 use crate::state::Shared;
 use crate::ticket::{Ticket, Told};
 use crate::work::{Reply, Task, Work};
-use crate::{CancelToken, DeviceConfig, ScheduleError, Served, Snapshot};
+use crate::{Asked, CancelToken, DeviceConfig, ScheduleError, Served, Snapshot};
 use reelsmith_inference_core::chat::{ChatRequest, ChatResponse};
 use reelsmith_inference_core::cloning::{CloneRequest, VoiceProfile};
 use reelsmith_inference_core::embed::{EmbedRequest, Embedding, RerankRequest, Reranked};
@@ -29,6 +32,7 @@ pub enum Shutdown {
 #[derive(Clone)]
 pub struct Scheduler {
     owner: Arc<Owner>,
+    asked: Arc<Asked>,
 }
 
 /// Closes the device when the last handle goes.
@@ -46,10 +50,27 @@ impl Scheduler {
     /// # Errors
     /// `InvalidConfig` if the settings cannot work or the system gives no thread.
     pub fn start(config: DeviceConfig, engine: Box<dyn Engine>) -> Result<Self, ScheduleError> {
+        Self::start_with(config, engine, Learned::default())
+    }
+
+    /// The same, with what was learned in an earlier run ([`Scheduler::learned`]) of the same device.
+    ///
+    /// # Errors
+    /// `InvalidConfig` if the settings cannot work or the system gives no thread.
+    pub fn start_with(
+        config: DeviceConfig,
+        engine: Box<dyn Engine>,
+        learned: Learned,
+    ) -> Result<Self, ScheduleError> {
         config.check()?;
-        let shared = Arc::new(Shared::new(config));
+        let shared = Arc::new(Shared::new(config, learned));
         device::start(Arc::clone(&shared), engine)?;
-        Ok(Self { owner: Arc::new(Owner(shared)) })
+        Ok(Self { owner: Arc::new(Owner(shared)), asked: Arc::default() })
+    }
+
+    /// A handle to the same device whose requests are made with `asked`.
+    pub fn as_asked(&self, asked: Asked) -> Self {
+        Self { owner: Arc::clone(&self.owner), asked: Arc::new(asked) }
     }
 
     /// Speaks a text once it is its turn. `progress` is told the latest state as often as this future
@@ -225,12 +246,18 @@ impl Scheduler {
             return Err(ScheduleError::Cancelled);
         }
         let (reply, answered) = oneshot::channel();
-        Ticket::submit(&self.owner.0, model, work(reply), &cancel)?.wait(answered, listener, cancel).await
+        let ticket = Ticket::submit(&self.owner.0, model, work(reply), &self.asked, &cancel)?;
+        ticket.wait(answered, listener, cancel).await
     }
 
     /// What the device is doing.
     pub fn snapshot(&self) -> Snapshot {
         self.owner.0.snapshot()
+    }
+
+    /// What loads and runs have taken so far, to be stored and given to [`Scheduler::start_with`] later.
+    pub fn learned(&self) -> Learned {
+        self.owner.0.lock().learned.clone()
     }
 
     /// Takes no more requests, ends as `how` says, and returns once every model is unloaded and the

@@ -1,5 +1,7 @@
 //! What a scheduler is doing, for people and for metrics.
 
+use crate::policy::Priority;
+use reelsmith_inference_core::Footprint;
 use serde::Serialize;
 
 /// The state of a device at one moment.
@@ -26,6 +28,8 @@ pub struct Snapshot {
     /// Measured mean service time of recent requests, loading included, in seconds; none before the
     /// first.
     pub mean_service_seconds: Option<f64>,
+    /// The latest decisions, at most 64, the earliest first.
+    pub decisions: Vec<PastDecision>,
     /// No further request is taken.
     pub closing: bool,
     /// Totals since the start.
@@ -33,7 +37,7 @@ pub struct Snapshot {
 }
 
 /// A loaded model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ResidentModel {
     /// Its catalogue id.
     pub model: String,
@@ -41,6 +45,12 @@ pub struct ResidentModel {
     pub bytes: u64,
     /// It is being run.
     pub active: bool,
+    /// It stays, whatever else needs the room.
+    pub pinned: bool,
+    /// Since when nothing runs it, in seconds; none while something does.
+    pub idle_seconds: Option<f64>,
+    /// After what time it goes if nothing asks for it, in seconds; none where it stays or is asked for.
+    pub unloads_in_seconds: Option<f64>,
 }
 
 /// The request that has the device.
@@ -73,6 +83,32 @@ pub struct QueuedRequest {
     pub model: String,
     /// How long it has waited, in seconds.
     pub seconds: f64,
+    /// On whose behalf.
+    pub tenant: Option<String>,
+    /// How soon it matters.
+    pub priority: Priority,
+    /// Bytes that it is to be given; none until the engine was asked.
+    pub needs: Option<Footprint>,
+    /// In how many seconds it is expected to begin to run, by the policy's order and what was learned of times; none until
+    /// it is known what it needs.
+    pub starts_in_seconds: Option<f64>,
+    /// The reason of what was last decided of it, or else of the last decision.
+    pub reason: Option<String>,
+}
+
+/// Something that was decided.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PastDecision {
+    /// How long ago, in seconds.
+    pub seconds_ago: f64,
+    /// `run`, `load`, `unload`, `reject` or `wait`.
+    pub action: &'static str,
+    /// The model.
+    pub model: Option<String>,
+    /// The request, where it is of one.
+    pub request: Option<u64>,
+    /// Why.
+    pub reason: String,
 }
 
 /// Totals since the scheduler was started. Every request made is in the end one of completed, failed,
@@ -89,14 +125,18 @@ pub struct Counters {
     pub cancelled: u64,
     /// Requests refused because the queue was full.
     pub refused_busy: u64,
-    /// Requests refused because they could never fit.
+    /// Requests refused because they could never fit, or not beside what is pinned.
     pub refused_too_large: u64,
+    /// Requests refused because their deadline could not be met any more.
+    pub refused_late: u64,
     /// Requests refused or given back because of a shutdown.
     pub refused_closing: u64,
     /// Models loaded.
     pub loads: u64,
     /// Models unloaded to make room.
     pub evictions: u64,
+    /// Models unloaded by wish, or idle for as long as they were to stay.
+    pub unloads: u64,
     /// Requests let in between two steps of another.
     pub yields: u64,
     /// Panics caught.

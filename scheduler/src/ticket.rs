@@ -3,12 +3,13 @@
 use crate::queue::{Line, Piece};
 use crate::state::Shared;
 use crate::work::Work;
-use crate::{CancelToken, ScheduleError, Served};
+use crate::{Asked, CancelToken, ScheduleError, Served};
 use reelsmith_inference_core::image::Image;
 use reelsmith_inference_core::{ModelId, Progress};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 
 /// What is told of a request while it goes on: of progress and previews the latest, of an answer every piece in order.
 pub(crate) enum Told<'a> {
@@ -22,6 +23,7 @@ pub(crate) enum Told<'a> {
 pub(crate) struct Ticket {
     shared: Arc<Shared>,
     id: u64,
+    deadline: Option<Instant>,
     progress: watch::Receiver<Option<Progress>>,
     told: Option<Progress>,
     preview: watch::Receiver<Option<Arc<Image>>>,
@@ -36,6 +38,7 @@ impl Ticket {
         shared: &Arc<Shared>,
         model: &ModelId,
         work: Work,
+        asked: &Arc<Asked>,
         cancel: &CancelToken,
     ) -> Result<Self, ScheduleError> {
         let (progress, reported) = watch::channel(None);
@@ -50,10 +53,11 @@ impl Ticket {
             caller: cancel.clone(),
             stop: stop.clone(),
         };
-        let id = shared.admit(model, work, line)?;
+        let id = shared.admit(model, work, Arc::clone(asked), line)?;
         Ok(Self {
             shared: Arc::clone(shared),
             id,
+            deadline: asked.deadline.and_then(|deadline| Instant::now().checked_add(deadline)),
             progress: reported,
             told: None,
             preview: painted,
@@ -70,7 +74,15 @@ impl Ticket {
         listener: impl Fn(Told<'_>),
         cancel: CancelToken,
     ) -> Result<Served<A>, ScheduleError> {
-        let mut withdrawn = false;
+        let (mut withdrawn, mut passed) = (false, false);
+        let deadline = self.deadline;
+        let passes = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(passes);
         loop {
             tokio::select! {
                 biased;
@@ -87,6 +99,13 @@ impl Ticket {
                     withdrawn = true;
                     if self.shared.withdraw(self.id) {
                         return Err(ScheduleError::Cancelled);
+                    }
+                }
+                // The device may be in the middle of something long; who runs by now goes on.
+                () = &mut passes, if !passed => {
+                    passed = true;
+                    if let Some(late) = self.shared.expire(self.id) {
+                        return Err(late);
                     }
                 }
                 Some(piece) = self.pieces.recv() => tell(&piece, &listener),

@@ -29,6 +29,8 @@ pub(crate) enum Work {
     Embed(Task<EmbedRequest, Vec<Embedding>>),
     Rerank(Task<RerankRequest, Reranked>),
     Chat(Task<ChatRequest, ChatResponse>),
+    /// Nothing but to have the model loaded.
+    Preload(Task<(), ()>),
 }
 
 /// The way to whoever waits for an answer.
@@ -51,6 +53,7 @@ pub(crate) enum Request {
     Embed(Arc<EmbedRequest>),
     Rerank(Arc<RerankRequest>),
     Chat(Arc<ChatRequest>),
+    Preload,
 }
 
 impl<Q, A> Task<Q, A> {
@@ -81,6 +84,7 @@ impl Work {
             Self::Embed(task) => Request::Embed(Arc::clone(&task.request)),
             Self::Rerank(task) => Request::Rerank(Arc::clone(&task.request)),
             Self::Chat(task) => Request::Chat(Arc::clone(&task.request)),
+            Self::Preload(_) => Request::Preload,
         }
     }
 
@@ -121,9 +125,15 @@ impl Work {
             (Self::Chat(task), Resident::Chat(chat)) => {
                 task.answer = Some(chat.chat(&task.request, control)?);
             }
+            (Self::Preload(_), _) => {}
             (work, resident) => return Err(work.request().misplaced(model, resident)),
         }
         Ok(())
+    }
+
+    /// It is served once its model is loaded.
+    pub(crate) fn is_preload(&self) -> bool {
+        matches!(self, Self::Preload(_))
     }
 
     /// Answers with what was performed.
@@ -146,6 +156,7 @@ impl Work {
             Self::Embed(task) => task.settle(ended),
             Self::Rerank(task) => task.settle(ended),
             Self::Chat(task) => task.settle(ended),
+            Self::Preload(task) => Task { answer: Some(()), ..task }.settle(ended),
         }
     }
 }
@@ -168,6 +179,8 @@ impl Request {
             (Self::Embed(request), Resident::Embed(reader)) => Ok(reader.footprint(request)),
             (Self::Rerank(request), Resident::Rerank(reader)) => Ok(reader.footprint(request)),
             (Self::Chat(request), Resident::Chat(chat)) => Ok(chat.footprint(request)),
+            // What it holds is said by the first request that it serves.
+            (Self::Preload, _) => Ok(Footprint::default()),
             (request, resident) => Err(request.misplaced(model, resident)),
         }
     }
@@ -196,11 +209,13 @@ impl Request {
                 let answer = request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
                 f64::from(answer) + prompt as f64 / LETTERS_OF_A_STEP
             }
+            Self::Preload => 0.0,
         }
     }
 
-    fn capability(&self) -> Capability {
-        match self {
+    /// What the model must be able to do; nothing in particular to be loaded.
+    fn capability(&self) -> Option<Capability> {
+        Some(match self {
             Self::Speak(_) | Self::Clone(_) => Capability::Speak,
             Self::Transcribe(_) => Capability::Transcribe,
             Self::Generate(_) => Capability::TextToImage,
@@ -208,13 +223,14 @@ impl Request {
             Self::Embed(_) => Capability::Embed,
             Self::Rerank(_) => Capability::Rerank,
             Self::Chat(_) => Capability::Chat,
-        }
+            Self::Preload => return None,
+        })
     }
 
     fn misplaced(&self, model: &ModelId, resident: &Resident) -> ScheduleError {
         ScheduleError::WrongCapability {
             model: model.clone(),
-            asked: self.capability(),
+            asked: self.capability().unwrap_or(resident.capability()),
             able: resident.capability(),
         }
     }

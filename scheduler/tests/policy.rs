@@ -111,8 +111,12 @@ fn allowed(decision: &Decision, queue: &[Waiting], devices: &[Device]) -> Result
             prop_assert!(!left, "an idle device was left idle");
         }
         Action::Reject { request } => {
-            let needed = asked(request).needs.total();
-            prop_assert!(devices.iter().all(|device| device.limit < needed));
+            let (needed, own) = (asked(request).needs.total(), &asked(request).model);
+            let pinned = |device: &Device| -> u64 {
+                let beside = device.residents.iter().filter(|held| held.pinned && held.model != *own);
+                beside.map(|held| held.bytes).sum()
+            };
+            prop_assert!(devices.iter().all(|device| device.limit < needed + pinned(device)));
         }
         Action::Evict { device, model } => {
             let device = &devices[*device];

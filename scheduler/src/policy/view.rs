@@ -103,9 +103,10 @@ impl Device {
         needed.saturating_sub(held)
     }
 
-    /// Whether a request's model stands still in the middle of a run: it cannot run another.
-    pub(super) fn is_amid(&self, waiting: &Waiting) -> bool {
-        self.runs.iter().any(|run| run.model == waiting.model)
+    /// Bytes of models pinned there other than the request's own.
+    pub(super) fn pinned_beside(&self, waiting: &Waiting) -> u64 {
+        let beside = |resident: &&Resident| resident.pinned && resident.model != waiting.model;
+        self.residents.iter().filter(beside).map(|resident| resident.bytes).sum()
     }
 
     /// A resident that nothing runs and that may go.
@@ -161,6 +162,31 @@ pub enum Reason {
         /// What the largest device may give out.
         largest: u64,
     },
+    /// The request would fit, but for models that are pinned.
+    PinnedOut {
+        /// What it needs.
+        needed: u64,
+        /// What they hold.
+        pinned: u64,
+        /// What the device may give out.
+        limit: u64,
+    },
+    /// The answer would come too late.
+    TooLate {
+        /// Seconds that loading and running are expected to take.
+        needed: f64,
+        /// Seconds that are left.
+        left: f64,
+    },
+    /// The model was idle for as long as it was to stay.
+    KeptLongEnough {
+        /// Seconds.
+        idle: f64,
+    },
+    /// Somebody said so.
+    Wished,
+    /// A run met out-of-memory, and is tried once more with nothing else there.
+    MemoryRanOut,
     /// The request needs more than is free, and the return of this model would cost least for its bytes.
     MakeRoom {
         /// What the request needs beyond what its model holds.
@@ -209,6 +235,15 @@ impl fmt::Display for Reason {
             Self::NeverFits { needed, largest } => {
                 write!(f, "needs {needed} bytes; no device has more than {largest}")
             }
+            Self::PinnedOut { needed, pinned, limit } => {
+                write!(f, "needs {needed} bytes; of {limit}, {pinned} are pinned")
+            }
+            Self::TooLate { needed, left } => {
+                write!(f, "takes {needed:.2} s, and {left:.2} are left until its deadline")
+            }
+            Self::KeptLongEnough { idle } => write!(f, "idle for {idle:.1} s, as long as it was to stay"),
+            Self::Wished => f.write_str("somebody wished so"),
+            Self::MemoryRanOut => f.write_str("memory ran out in a run that is tried once more alone"),
             Self::MakeRoom { missing, free } => write!(f, "{missing} bytes are missing, {free} are free"),
             Self::NotLoaded { seconds } => write!(f, "the model is not loaded, which takes {seconds:.2} s"),
             Self::LoadAhead { seconds } => {

@@ -121,17 +121,18 @@ impl Inside {
     }
 
     fn end(&self, end: End, what: &str) -> Result<()> {
-        let alone = self.see(|seen| seen.held.len() <= 1);
+        let held = self.see(|seen| seen.held.len());
         match end {
             End::Done => Ok(()),
-            End::NeedsSpace if alone => Ok(()),
+            End::NeedsSpace if held <= 1 => Ok(()),
+            End::NeedsRoom if held <= 2 => Ok(()),
             End::LostOnce if self.see(|seen| std::mem::replace(&mut seen.lost, true)) => Ok(()),
             End::Lost | End::LostOnce => {
                 Err(InferenceError::new(ErrorKind::Lost, format!("{what} ends the process as planned")))
             }
             End::Fail => Err(InferenceError::new(ErrorKind::Engine, format!("{what} fails as planned"))),
             End::Panic => panic!("{what} panics as planned"),
-            End::OutOfMemory | End::NeedsSpace => {
+            End::OutOfMemory | End::NeedsSpace | End::NeedsRoom => {
                 Err(InferenceError::new(ErrorKind::OutOfMemory, format!("{what} finds no memory as planned")))
             }
         }
@@ -333,8 +334,10 @@ impl Drop for Idle<'_> {
 }
 
 pub(crate) fn config(limit: u64, queue_capacity: usize) -> DeviceConfig {
-    let (name, budget_bytes) = ("fake".into(), limit + 50);
-    DeviceConfig { name, budget_bytes, reserve_bytes: 50, queue_capacity, host_memory: true }
+    // Models of a few bytes take nothing that could be measured.
+    let reserve_bytes = 50;
+    let bare = DeviceConfig::new("fake", limit + reserve_bytes);
+    DeviceConfig { reserve_bytes, queue_capacity, host_memory: false, ..bare }
 }
 
 pub(crate) fn start(limit: u64, queue_capacity: usize, models: &[(&str, Model)]) -> (Scheduler, Desk) {

@@ -2,8 +2,9 @@
 //! survived.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod asked;
 mod capabilities;
-
+mod explained;
 mod fake;
 mod faults;
 mod memory;
@@ -11,5 +12,6 @@ mod pieces;
 mod plan;
 mod random;
 mod requests;
+mod residency;
 mod shutdown;
 mod yielding;

@@ -113,6 +113,23 @@ async fn out_of_memory_evicts_the_others_and_tries_once_more() {
     desk.nothing_went_wrong();
 }
 
+#[tokio::test]
+async fn what_fell_short_is_made_room_for_the_next_time() {
+    let large = Model { weights: 400, ..small() };
+    let (scheduler, desk) = start(1000, 10, &[("a", large), ("b", large)]);
+    let crowded = |id| Plan { end: End::NeedsSpace, ..Plan::new(id) };
+    serve(&scheduler, "a", Plan::new(1)).await.unwrap();
+    serve(&scheduler, "b", crowded(2)).await.unwrap();
+    assert_eq!(scheduler.snapshot().counters.memory_retries, 1);
+    serve(&scheduler, "a", Plan::new(3)).await.unwrap();
+    assert_eq!(residents(&scheduler), ["b", "a"]);
+    serve(&scheduler, "b", crowded(4)).await.unwrap();
+    assert_eq!(desk.seen(|seen| seen.begun.clone()), [1, 2, 2, 3, 4], "no second retry");
+    assert_eq!((residents(&scheduler), scheduler.snapshot().counters.memory_retries), (vec!["b".into()], 1));
+    serve(&scheduler, "b", Plan { peak: 590, ..Plan::new(5) }).await.unwrap();
+    desk.nothing_went_wrong();
+}
+
 async fn paint(scheduler: &Scheduler, plan: Plan) -> MemoryUse {
     let model = ModelId("painter".into());
     scheduler
@@ -125,7 +142,8 @@ async fn paint(scheduler: &Scheduler, plan: Plan) -> MemoryUse {
 #[tokio::test]
 async fn a_reply_says_what_was_reckoned_and_what_was_measured() {
     let painter = Model { able: Able::Generate, ..small() };
-    let (scheduler, _desk) = start(320, 10, &[("painter", painter)]);
+    let (scheduler, _desk) =
+        start_as(DeviceConfig { host_memory: true, ..config(320, 10) }, 320, &[("painter", painter)]);
     let first = paint(&scheduler, Plan::new(1)).await;
     assert_eq!(first.estimate, Footprint { weights: 100, peak_activation: 10 });
     assert!(first.loaded, "the model was loaded for it");
@@ -135,7 +153,6 @@ async fn a_reply_says_what_was_reckoned_and_what_was_measured() {
         let told = memory.measured.is_some_and(|measured| measured.before > 0 && measured.peak > 0);
         assert_eq!(told, cfg!(target_os = "linux"), "{memory:?}");
     }
-    let card = DeviceConfig { host_memory: false, ..config(320, 10) };
-    let (scheduler, _desk) = start_as(card, 320, &[("painter", painter)]);
+    let (scheduler, _desk) = start(320, 10, &[("painter", painter)]);
     assert_eq!(paint(&scheduler, Plan::new(1)).await.measured, None, "memory of another kind is not made up");
 }

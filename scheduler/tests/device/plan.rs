@@ -14,6 +14,8 @@ pub(crate) enum End {
     OutOfMemory,
     /// Out-of-memory unless the model is alone on the device.
     NeedsSpace,
+    /// Out-of-memory unless two models at most are on the device.
+    NeedsRoom,
     /// The engine's process is lost.
     Lost,
     /// It is lost the first time that anybody ends so.
@@ -36,8 +38,16 @@ impl Plan {
     }
 
     pub(crate) fn of(text: &str) -> Self {
-        let ends =
-            [End::Done, End::Fail, End::Panic, End::OutOfMemory, End::NeedsSpace, End::Lost, End::LostOnce];
+        let ends = [
+            End::Done,
+            End::Fail,
+            End::Panic,
+            End::OutOfMemory,
+            End::NeedsSpace,
+            End::NeedsRoom,
+            End::Lost,
+            End::LostOnce,
+        ];
         let numbers: Vec<u64> = text.split(' ').map(|number| number.parse().unwrap()).collect();
         let [id, steps, peak, gated, end] = numbers[..] else { panic!("{text:?} is no plan") };
         Self { id, steps, peak, gated: gated == 1, end: ends[end as usize] }

@@ -77,6 +77,7 @@ async fn what_fails_or_panics_between_two_steps_disturbs_nobody() {
     }
     until(&scheduler, "they wait", |now| now.queue.len() == 3).await;
     desk.pass();
+    let starved = between.pop().unwrap();
     for answer in between {
         let error = answer.await.unwrap().unwrap_err();
         assert!(matches!(error, ScheduleError::Inference(_) | ScheduleError::Panicked { .. }), "{error}");
@@ -84,8 +85,37 @@ async fn what_fails_or_panics_between_two_steps_disturbs_nobody() {
     desk.arrived();
     desk.pass();
     assert_eq!(slow.await.unwrap().unwrap().sample_rate, 10);
+    let error = starved.await.unwrap().unwrap_err();
+    assert!(matches!(error, ScheduleError::Inference(_)), "there is no memory for it even alone: {error}");
     let now = scheduler.snapshot();
     assert_eq!(now.used_bytes, desk.seen(|seen| seen.held.values().sum::<u64>()), "the books are right");
+    desk.nothing_went_wrong();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_finds_no_memory_beside_a_long_one_is_served_alone_after_it() {
+    let (scheduler, desk) = practised(1000, &["starved", "idle", "pinned"]).await;
+    scheduler.pin(&"pinned".into(), true).unwrap();
+    let open = CancelToken::new();
+    let slow = ask(&scheduler, "long", long(10), &open);
+    desk.arrived();
+    let starved = ask(&scheduler, "starved", Plan { end: End::NeedsRoom, ..Plan::new(11) }, &open);
+    until(&scheduler, "it waits", |now| now.queue.len() == 1).await;
+    desk.pass();
+    desk.arrived();
+    let now = scheduler.snapshot();
+    assert_eq!(now.counters.memory_retries, 1);
+    assert_eq!(now.queue.iter().map(|queued| queued.id).collect::<Vec<_>>(), [6], "it waits again");
+    assert_eq!(now.running.map(|it| it.model), Some("long".into()), "the long one goes on");
+    desk.pass();
+    assert_eq!(slow.await.unwrap().unwrap().sample_rate, 10, "nobody disturbed it");
+    assert_eq!(starved.await.unwrap().unwrap().sample_rate, 11);
+    let now = scheduler.snapshot();
+    let left: Vec<_> = now.residents.iter().map(|resident| resident.model.as_str()).collect();
+    assert_eq!(left, ["pinned", "starved"], "it was alone but for what is pinned");
+    let last: Vec<_> = now.decisions.iter().rev().take(3).map(|past| (past.action, past.request)).collect();
+    assert_eq!(last, [("run", Some(6)), ("unload", None), ("unload", None)]);
+    assert_eq!((now.counters.failed, now.counters.memory_retries), (0, 1));
     desk.nothing_went_wrong();
 }
 
