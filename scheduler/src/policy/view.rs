@@ -82,6 +82,9 @@ pub struct Device {
     pub runs: Vec<Run>,
     /// The model being loaded.
     pub loading: Option<ModelId>,
+    /// The request that a loaded model was loaded for, while it waits; none where it was loaded beside a run, which
+    /// kept nobody waiting.
+    pub loaded_for: Option<u64>,
     /// It can load a model while it computes.
     pub loads_beside: bool,
 }
@@ -106,6 +109,11 @@ impl Device {
     /// Whether a request's model stands still in the middle of a run: it cannot run another.
     pub(super) fn is_amid(&self, waiting: &Waiting) -> bool {
         self.runs.iter().any(|run| run.model == waiting.model)
+    }
+
+    /// A request that is next because its model was loaded for it.
+    pub(super) fn is_promised(&self, waiting: &Waiting) -> bool {
+        self.loaded_for == Some(waiting.id) && self.runs.is_empty() && self.resident(&waiting.model).is_some()
     }
 
     /// A resident that nothing runs and that may go.
@@ -173,6 +181,8 @@ pub enum Reason {
         /// What loading is expected to take.
         seconds: f64,
     },
+    /// Its model was loaded for it: what has come since waits for one run, or for the first step of it.
+    LoadedForIt,
     /// The model of the request that is next is loaded while another runs.
     LoadAhead {
         /// What loading is expected to take.
@@ -211,6 +221,7 @@ impl fmt::Display for Reason {
             }
             Self::MakeRoom { missing, free } => write!(f, "{missing} bytes are missing, {free} are free"),
             Self::NotLoaded { seconds } => write!(f, "the model is not loaded, which takes {seconds:.2} s"),
+            Self::LoadedForIt => f.write_str("the model was loaded for it"),
             Self::LoadAhead { seconds } => {
                 write!(f, "it is next, and its model is loaded meanwhile, which takes {seconds:.2} s")
             }
