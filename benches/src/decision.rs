@@ -48,6 +48,7 @@ fn decide(queued: u64) -> Row {
         residents: (0..10).map(resident).collect(),
         runs: Vec::new(),
         loading: None,
+        loaded_for: None,
         loads_beside: false,
     };
     let needs = Footprint { weights: 100, peak_activation: 50 };

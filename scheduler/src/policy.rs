@@ -9,7 +9,7 @@
 //! in order of arrival.
 //!
 //! To make room, the idle model goes whose return costs least for each byte. A model that is being loaded or run is
-//! never asked to go.
+//! never asked to go, nor one that has not yet served the request that it was loaded for: that one is next.
 
 mod forecast;
 mod names;
@@ -30,6 +30,9 @@ use score::Scores;
 /// A request is let in at a step of another only if its score is below this part of the other's: each change costs
 /// the other a step's time at least.
 const MUCH_MORE_URGENT: f64 = 0.8;
+
+/// The score of a request whose model was just loaded for it.
+const PROMISED: f64 = f64::NEG_INFINITY;
 
 /// Runs on one device at once: one that computes, and those that stand still for it, whose memory stays theirs.
 pub const MOST_RUNS: usize = 3;
@@ -104,7 +107,11 @@ fn choose<'a>(
             continue;
         }
         let is_loaded = room.is_loaded(model);
-        let candidate = (waiting, scores.score(waiting, model, is_loaded));
+        let score = match device.is_promised(waiting) {
+            true => PROMISED,
+            false => scores.score(waiting, model, is_loaded),
+        };
+        let candidate = (waiting, score);
         let place = if is_loaded { &mut runnable } else { &mut loadable };
         let is_first = place.as_ref().is_none_or(|best| is_lowest(&candidate, best).is_lt());
         let has_room = || match is_loaded || device.runs.is_empty() {
@@ -127,7 +134,8 @@ fn choose<'a>(
     let running = scores.running(run);
     // Scores of what has waited long are below nothing, where a part of one is above it.
     let bar = running - running.abs() * (1.0 - MUCH_MORE_URGENT);
-    let urgent = |candidate: &(&Waiting, f64)| candidate.1 < bar;
+    let urgent =
+        |(waiting, score): &(&Waiting, f64)| *score < bar && !goes_ahead_of_overdue(waiting, device, queue);
     if let Some(candidate) = runnable.filter(|_| device.runs.len() < MOST_RUNS).filter(urgent) {
         return Some(choice(candidate, false, Some(running)));
     }
@@ -135,6 +143,16 @@ fn choose<'a>(
     let ahead = loadable.filter(|_| device.loads_beside && device.loading.is_none());
     let ahead = ahead.filter(|(_, score)| runnable.is_none_or(|(_, best)| *score < best));
     ahead.map(|candidate| choice(candidate, true, None))
+}
+
+/// Whether letting a request in would keep one waiting that has waited longer, and too long. What that one waits for is
+/// the end of the runs: one after the other let in before it, it would wait for ever.
+fn goes_ahead_of_overdue(candidate: &Waiting, device: &Device, queue: &[Waiting]) -> bool {
+    queue.iter().any(|waiting| {
+        waiting.waited >= waiting.patience
+            && waiting.waited > candidate.waited
+            && waiting.needs.total() <= device.limit
+    })
 }
 
 impl Choice<'_> {
@@ -166,6 +184,7 @@ impl Choice<'_> {
         let Waiting { waited, patience, service, .. } = *self.waiting;
         let reason = match self.interrupted {
             Some(running) => Reason::MoreUrgent { score: self.score, running },
+            None if self.score == PROMISED => Reason::LoadedForIt,
             None if waited >= patience => Reason::WaitedLong { waited, patience },
             None => Reason::Shortest { seconds: service, score: self.score },
         };

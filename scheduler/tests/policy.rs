@@ -30,7 +30,7 @@ fn runs(request: u64, n: u8, remaining: f64) -> Run {
 
 fn device(limit: u64, residents: Vec<Resident>) -> Device {
     let used = residents.iter().map(|resident| resident.bytes).sum();
-    Device { limit, used, residents, runs: Vec::new(), loading: None, loads_beside: false }
+    Device { limit, used, residents, runs: Vec::new(), loading: None, loaded_for: None, loads_beside: false }
 }
 
 fn next(queue: &[Waiting], devices: &[Device]) -> Decision {

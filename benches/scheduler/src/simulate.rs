@@ -93,7 +93,7 @@ impl Simulation<'_> {
                 Action::Load { request, .. } => {
                     let request = self.queue[self.place(request)];
                     let model = self.jobs[request.job].stages[request.stage].model;
-                    self.device.load(model, self.now, &mut self.outcome);
+                    self.device.load(&request, model, self.now, &mut self.outcome);
                 }
                 Action::Run { request, .. } => {
                     if let Some(step) = self.device.next_step().filter(|wait| *wait > INSTANT) {

@@ -103,7 +103,7 @@ mod tests {
         let (model, reload) = (ModelId::from("a"), 2.0);
         let resident = Resident { model, bytes: 100, last_used: 1, reload, pinned: false };
         let (residents, runs) = (vec![resident], Vec::new());
-        Device { limit, used: 100, residents, runs, loading: None, loads_beside: false }
+        Device { limit, used: 100, residents, runs, loading: None, loaded_for: None, loads_beside: false }
     }
 
     #[test]

@@ -82,6 +82,9 @@ pub struct Device {
     pub runs: Vec<Run>,
     /// The model being loaded.
     pub loading: Option<ModelId>,
+    /// The request that a loaded model was loaded for, while it waits; none where it was loaded beside a run, which
+    /// kept nobody waiting.
+    pub loaded_for: Option<u64>,
     /// It can load a model while it computes.
     pub loads_beside: bool,
 }
@@ -107,6 +110,11 @@ impl Device {
     pub(super) fn pinned_beside(&self, waiting: &Waiting) -> u64 {
         let beside = |resident: &&Resident| resident.pinned && resident.model != waiting.model;
         self.residents.iter().filter(beside).map(|resident| resident.bytes).sum()
+    }
+
+    /// A request that is next because its model was loaded for it.
+    pub(super) fn is_promised(&self, waiting: &Waiting) -> bool {
+        self.loaded_for == Some(waiting.id) && self.runs.is_empty() && self.resident(&waiting.model).is_some()
     }
 
     /// A resident that nothing runs and that may go.
@@ -199,6 +207,8 @@ pub enum Reason {
         /// What loading is expected to take.
         seconds: f64,
     },
+    /// Its model was loaded for it: what has come since waits for one run, or for the first step of it.
+    LoadedForIt,
     /// The model of the request that is next is loaded while another runs.
     LoadAhead {
         /// What loading is expected to take.
@@ -246,6 +256,7 @@ impl fmt::Display for Reason {
             Self::MemoryRanOut => f.write_str("memory ran out in a run that is tried once more alone"),
             Self::MakeRoom { missing, free } => write!(f, "{missing} bytes are missing, {free} are free"),
             Self::NotLoaded { seconds } => write!(f, "the model is not loaded, which takes {seconds:.2} s"),
+            Self::LoadedForIt => f.write_str("the model was loaded for it"),
             Self::LoadAhead { seconds } => {
                 write!(f, "it is next, and its model is loaded meanwhile, which takes {seconds:.2} s")
             }

@@ -125,8 +125,15 @@ impl State {
             residents: self.ledger.residents().into_iter().map(resident).collect(),
             runs: self.running.iter().map(|running| self.run(running, scales)).collect(),
             loading: None,
+            loaded_for: self.loaded_for(),
             loads_beside: false,
         }
+    }
+
+    /// The request that a loaded model was loaded for, the first of them if there are several.
+    fn loaded_for(&self) -> Option<u64> {
+        let is_held = |entry: &&Entry| entry.loaded && self.ledger.held(&entry.model).is_some();
+        self.queue.iter().filter(is_held).map(|entry| entry.id).min()
     }
 
     fn run(&self, running: &Running, scales: &Scales) -> policy::Run {

@@ -30,6 +30,8 @@ pub(super) struct Simulated<'a> {
     host: Vec<usize>,
     runs: Vec<Running>,
     loading: Option<(usize, f64)>,
+    /// The request that a model was loaded for.
+    loaded_for: Option<u64>,
     turn: u64,
     clock: f64,
 }
@@ -38,7 +40,19 @@ impl<'a> Simulated<'a> {
     pub(super) fn new(models: &'a [Profile], machine: Machine, loads_beside: bool) -> Self {
         let host = if machine.warm { (0..models.len()).collect() } else { Vec::new() };
         let (residents, runs) = (Vec::new(), Vec::new());
-        Self { models, machine, loads_beside, residents, host, runs, loading: None, turn: 0, clock: 0.0 }
+        let (loading, loaded_for) = (None, None);
+        Self {
+            models,
+            machine,
+            loads_beside,
+            residents,
+            host,
+            runs,
+            loading,
+            loaded_for,
+            turn: 0,
+            clock: 0.0,
+        }
     }
 
     pub(super) fn view(&self, patience: f64) -> Device {
@@ -64,6 +78,7 @@ impl<'a> Simulated<'a> {
             residents: self.residents.iter().map(resident).collect(),
             runs: self.runs.iter().map(run).collect(),
             loading: self.loading.map(|(model, _)| self.models[model].id.clone()),
+            loaded_for: self.loaded_for,
             loads_beside: self.loads_beside,
         }
     }
@@ -114,7 +129,7 @@ impl<'a> Simulated<'a> {
         }
     }
 
-    pub(super) fn load(&mut self, model: usize, now: f64, outcome: &mut Outcome) {
+    pub(super) fn load(&mut self, request: &Request, model: usize, now: f64, outcome: &mut Outcome) {
         let bytes = self.models[model].needs.weights;
         if self.used() + bytes > self.machine.limit {
             // Whoever does not count bytes learns of it from the driver, unloads everything and tries again.
@@ -122,6 +137,9 @@ impl<'a> Simulated<'a> {
             std::mem::take(&mut self.residents).into_iter().for_each(|(model, _)| self.keep_in_host(model));
         }
         outcome.swapped_bytes += bytes;
+        if self.runs.is_empty() {
+            self.loaded_for = Some(super::number(request));
+        }
         self.loading = Some((model, now + self.load_seconds(model)));
     }
 
@@ -145,6 +163,7 @@ impl<'a> Simulated<'a> {
             self.residents = own;
             others.into_iter().for_each(|(model, _)| self.keep_in_host(model));
         }
+        self.loaded_for = self.loaded_for.filter(|id| *id != super::number(&request));
         outcome.interruptions += usize::from(!self.runs.is_empty());
         self.use_now(stage.model);
         self.clock = now;
