@@ -3,7 +3,19 @@
 use super::config::WhisperConfig;
 use super::mel::HOP;
 use super::{MOST_BATCH, MOST_TEXTS};
+use reelsmith_graph::{Target, Weights};
 use reelsmith_inference_core::transcribe::TranscribeOptions;
+
+/// Resident bytes of the weights. Matrices of products in 8 bits have a byte for each number, everything else is f32.
+pub(super) fn resident(weights: &Weights, target: Target) -> u64 {
+    let bytes = |name: &str, shape: &[usize]| match target.is_quantised {
+        // Embeddings stay as they lie in the file, beside the last product's matrix.
+        true if name == "decoder.embed_tokens.weight" => 1 + 2,
+        true if shape.len() == 2 && !name.ends_with("embed_positions.weight") => 1,
+        _ => 4,
+    };
+    weights.iter().map(|(name, tensor)| tensor.count() * bytes(name, &tensor.shape)).sum()
+}
 
 /// Bytes on top of the weights while a sound is transcribed, however long it is.
 pub(super) fn peak(config: &WhisperConfig, options: &TranscribeOptions) -> u64 {
