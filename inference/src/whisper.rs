@@ -62,8 +62,8 @@ pub fn is_model(folder: &Path) -> bool {
 pub fn footprint(folder: &Path, target: Target) -> Result<Footprint> {
     let Checkpoint { config, weights, .. } = Checkpoint::open(folder)?;
     let options = TranscribeOptions::default();
-    let weights = memory::resident(&weights, target);
-    Ok(Footprint { weights, peak_activation: memory::peak(&config, &options) })
+    let peak = memory::peak(&config, &options).max(memory::loading(&weights, target));
+    Ok(Footprint { weights: memory::resident(&weights, target), peak_activation: peak })
 }
 
 /// A loaded recogniser.

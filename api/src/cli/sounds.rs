@@ -25,7 +25,7 @@ pub enum TranscriptFormat {
 pub enum Precision {
     /// Single precision
     Fp32,
-    /// Products of weights in whole numbers of 8 bits: less time and memory, nearly the same words
+    /// Products of weights in whole numbers of 8 bits: less time, nearly the same words
     Int8,
 }
 

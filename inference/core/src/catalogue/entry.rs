@@ -30,8 +30,8 @@ impl ModelId {
         }
     }
 
-    /// The same weights with their products computed in whole numbers of 8 bits, as a model of its own: it takes less
-    /// memory and time.
+    /// The same weights with their products computed in whole numbers of 8 bits, as a model of its own: it takes
+    /// less time.
     pub fn in_8_bits(&self) -> ModelId {
         ModelId(format!("{}{IN_8_BITS}", self.0))
     }
