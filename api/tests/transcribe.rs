@@ -109,6 +109,15 @@ fn standard_input_may_be_a_film_too() {
 }
 
 #[test]
+fn eight_bits_and_batches_hear_the_same_words() {
+    for args in [&["--precision", "int8"][..], &["--precision", "int8", "--batch", "4"], &["--batch", "4"]] {
+        let ended = run(&[&["said.wav", "--beams", "1"], args].concat(), Stdio::null());
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert_eq!(heard(&ended.stdout.replace('\n', " ")), heard(SENTENCE), "{args:?}");
+    }
+}
+
+#[test]
 fn silence_is_no_text_and_no_error() {
     let ended = run(&["silence.wav", "--format", "vtt"], Stdio::null());
     assert_eq!((ended.code, ended.stdout.trim()), (0, "WEBVTT"), "{}", ended.stderr);
@@ -122,6 +131,7 @@ fn what_cannot_be_heard_is_told_with_the_exit_code_of_wrong_input() {
         (&["said.wav", "--language", "klingon"], "`klingon` is no language of this model"),
         (&["said.wav", "--model", "kokoro-82m-fp32"], "is no model for transcribe; "),
         (&["said.wav", "--beams", "0"], "0 is not in 1..=16"),
+        (&["said.wav", "--precision", "int4"], "invalid value 'int4'"),
     ] {
         let ended = run(args, Stdio::null());
         assert_eq!(ended.code, 2, "{args:?}: {}", ended.stderr);

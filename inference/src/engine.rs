@@ -11,7 +11,7 @@ use crate::llama::{self, DEFAULT_CONTEXT, Llama, LlamaConfig};
 use crate::network::{CudaTuning, Processor};
 use crate::runtime::load_onnxruntime;
 use crate::store::{Store, Verified};
-use crate::whisper::Whisper;
+use crate::whisper::{self, Whisper};
 use crate::xtts::Xtts;
 use own::OwnFile;
 use reelsmith_graph::{Element, Target};
@@ -182,9 +182,10 @@ impl LocalEngine {
     }
 
     /// Runs on the CPU, as voices do.
-    fn recogniser(&self, folder: &Path, parts: &Parts) -> Result<Resident> {
+    fn recogniser(&self, folder: &Path, parts: &Parts, target: Target) -> Result<Resident> {
         let detector = parts.only_file(Kind::Component)?;
-        Ok(Resident::Transcribe(Box::new(Whisper::open(folder, Some(detector), self.threads)?)))
+        let model = Whisper::open_for(folder, Some(detector), self.threads, target)?;
+        Ok(Resident::Transcribe(Box::new(model)))
     }
 
     fn language_model(&self, model: &Path, name: &str) -> Result<Resident> {
@@ -193,18 +194,28 @@ impl LocalEngine {
         Ok(Resident::Chat(Box::new(Llama::open(model, name, config)?)))
     }
 
-    /// Loads what lies at an absolute path.
-    fn load_own(&self, path: &Path, vae: Option<&ModelId>, control: &dyn Control) -> Result<Resident> {
+    /// Loads what lies at an absolute path; a recogniser for `hearing`.
+    fn load_own(
+        &self,
+        path: &Path,
+        vae: Option<&ModelId>,
+        hearing: Target,
+        control: &dyn Control,
+    ) -> Result<Resident> {
         let parts = |requires: [&str; 2]| {
             let parts = self.verify(&requires.map(ModelId::from), control)?;
             load_onnxruntime(parts.only_file(Kind::Runtime)?)?;
             Ok(parts)
         };
-        match OwnFile::recognise(path)? {
+        let file = OwnFile::recognise(path)?;
+        if hearing.is_quantised && file != OwnFile::Recogniser {
+            return Err(not_in_8_bits(&path.display()));
+        }
+        match file {
             OwnFile::LanguageModel => {
                 self.language_model(path, &path.file_stem().unwrap_or_default().to_string_lossy())
             }
-            OwnFile::Recogniser => self.recogniser(path, &parts(OWN_RECOGNISER_REQUIRES)?),
+            OwnFile::Recogniser => self.recogniser(path, &parts(OWN_RECOGNISER_REQUIRES)?, hearing),
             OwnFile::Sdxl => self.sdxl(path, vae, &parts(OWN_REQUIRES)?, ""),
             OwnFile::Upscaler => parts(OWN_REQUIRES).and_then(|_| self.upscaler(path)),
             OwnFile::Embedder => parts(OWN_REQUIRES).and_then(|_| self.embedder(path)),
@@ -217,10 +228,18 @@ impl LocalEngine {
 impl Engine for LocalEngine {
     fn footprint(&self, id: &ModelId) -> Result<Footprint> {
         let (model, _) = id.parts();
+        let (model, hearing) = hearing(&model);
         if let Some(path) = own_path(&model) {
-            return own::footprint(path, self.target(), self.context);
+            return own::footprint(path, self.target(), hearing, self.context);
         }
         let entry = self.model(self.store.catalogue(), &model)?;
+        // The catalogue's figures are those of products in f32.
+        if hearing.is_quantised
+            && entry.capability == Some(Capability::Transcribe)
+            && let Ok(Verified { dir, .. }) = self.store.ready(&model)
+        {
+            return whisper::footprint(&dir, hearing);
+        }
         // The catalogue's figures are those of the usual context.
         if entry.capability == Some(Capability::Chat)
             && let Ok(Verified { files, .. }) = self.store.ready(&model)
@@ -238,11 +257,15 @@ impl Engine for LocalEngine {
 
     fn load(&mut self, id: &ModelId, control: &dyn Control) -> Result<Resident> {
         let (model, vae) = id.parts();
+        let (model, hearing) = hearing(&model);
         if let Some(path) = own_path(&model) {
-            return self.load_own(path, vae.as_ref(), control);
+            return self.load_own(path, vae.as_ref(), hearing, control);
         }
         let catalogue = self.store.catalogue().clone();
         let entry = self.model(&catalogue, &model)?;
+        if hearing.is_quantised && entry.capability != Some(Capability::Transcribe) {
+            return Err(not_in_8_bits(&model));
+        }
         let parts = self.verify(std::slice::from_ref(&model), control)?;
         if entry.capability == Some(Capability::Chat) {
             return self.language_model(parts.only_file(Kind::Model)?, &model.0);
@@ -252,7 +275,7 @@ impl Engine for LocalEngine {
             Some(Capability::TextToImage) => {
                 self.sdxl(parts.only_file(Kind::Model)?, vae.as_ref(), &parts, &entry.family)
             }
-            Some(Capability::Transcribe) => self.recogniser(&parts.entry(Kind::Model)?.dir, &parts),
+            Some(Capability::Transcribe) => self.recogniser(&parts.entry(Kind::Model)?.dir, &parts, hearing),
             Some(Capability::Upscale) => self.upscaler(parts.main_file(Kind::Model)?),
             Some(Capability::Embed) => self.embedder(&parts.entry(Kind::Model)?.dir),
             Some(Capability::Rerank) => self.reranker(&parts.entry(Kind::Model)?.dir),
@@ -270,6 +293,17 @@ fn is_known(model: &Model) -> bool {
         || [KOKORO, HIBARI, XTTS].contains(&family)
         || SDXL.contains(&family)
         || [ESRGAN, WHISPER].iter().any(|known| family.starts_with(known))
+}
+
+/// The model of an id, and what it is loaded for if it is a recogniser.
+fn hearing(id: &ModelId) -> (ModelId, Target) {
+    let (model, is_quantised) = id.precision();
+    (model, if is_quantised { Target::CPU_8_BIT } else { Target::CPU })
+}
+
+fn not_in_8_bits(model: &dyn std::fmt::Display) -> InferenceError {
+    let message = format!("only recognisers compute in 8 bits, and {model} is none; ask for fp32");
+    InferenceError::new(ErrorKind::InvalidRequest, message)
 }
 
 /// The path that an id is, where it is no name of the catalogue.

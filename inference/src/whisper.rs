@@ -29,7 +29,6 @@ use checkpoint::Checkpoint;
 use mel::{HOP, LogMel};
 use model::{Networks, Sound};
 pub use reelsmith_graph::Target;
-use reelsmith_graph::Weights;
 use reelsmith_inference_core::transcribe::{
     Task, Transcribe, TranscribeOptions, TranscribeRequest, Transcript,
 };
@@ -56,21 +55,15 @@ pub fn is_model(folder: &Path) -> bool {
     folder::config(folder).is_some_and(|config| config["model_type"] == "whisper")
 }
 
-/// What the model of the folder takes, by its headers: loaded, and for one window followed by some texts.
+/// What the model of the folder takes on `target`, by its headers: loaded, and for one window followed by some texts.
 ///
 /// # Errors
 /// `ModelMissing` or `ModelCorrupt`.
-pub fn footprint(folder: &Path) -> Result<Footprint> {
+pub fn footprint(folder: &Path, target: Target) -> Result<Footprint> {
     let Checkpoint { config, weights, .. } = Checkpoint::open(folder)?;
     let options = TranscribeOptions::default();
-    Ok(Footprint { weights: resident(&weights), peak_activation: memory::peak(&config, &options) })
-}
-
-/// Resident bytes of the weights, in f32. Measured: 5.9 for each number of base, whose largest table is there twice,
-/// as embeddings and as the last product's matrix.
-fn resident(weights: &Weights) -> u64 {
-    let numbers: u64 = weights.iter().map(|(_, tensor)| tensor.count()).sum();
-    numbers * 6
+    let peak = memory::peak(&config, &options).max(memory::loading(&weights, target));
+    Ok(Footprint { weights: memory::resident(&weights, target), peak_activation: peak })
 }
 
 /// A loaded recogniser.
@@ -104,7 +97,7 @@ impl Whisper {
         let networks = Networks::open(&config, &weights, &alignment_heads, target, processor)?;
         let rules = Rules::new(&tokenizer, &suppressed);
         let vad = vad.map(Vad::open).transpose()?;
-        let weights = resident(&weights);
+        let weights = memory::resident(&weights, target);
         Ok(Self { networks, mel: LogMel::new(config.num_mel_bins), tokenizer, rules, vad, weights })
     }
 
@@ -203,8 +196,12 @@ impl Transcribe for Whisper {
         };
         let done = Speech::new(source.as_mut(), vad.as_mut().filter(|_| options.voice_only))
             .and_then(|mut speech| run.all(&mut speech));
-        let transcript = run.transcript;
+        let (transcript, windows) = (run.transcript, run.windows);
         self.vad = vad;
+        if windows > 0 {
+            // What was written down is not lost where this fails.
+            let _ = self.networks.give_back();
+        }
         done.map(|()| transcript)
     }
 }

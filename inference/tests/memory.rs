@@ -85,8 +85,7 @@ fn speak_and_measure() {
 #[test]
 fn what_is_stated_is_what_a_voice_takes() {
     // A short run, and the longest ones: of a usual voice and a slow one, and of a slow request.
-    let cases =
-        [(1, "af_heart", 1.0), (4, "af_heart", 1.0), (3, "af_nicole", 1.0), (2, "bm_george", 0.5)];
+    let cases = [(1, "af_heart", 1.0), (4, "af_heart", 1.0), (3, "af_nicole", 1.0), (2, "bm_george", 0.5)];
     for (sentences, voice, speed) in cases {
         let said = alone("speak_and_measure", &format!("{MODEL} {sentences} {voice} {speed}"));
         let line = said.lines().find_map(|line| line.strip_prefix("figures ")).expect("told");

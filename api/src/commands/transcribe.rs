@@ -6,7 +6,7 @@ mod source;
 use super::Context;
 use super::output::{Output, STANDARD};
 use super::pictures::stages::Stages;
-use crate::cli::sounds::Transcribe as Args;
+use crate::cli::sounds::{Precision, Transcribe as Args};
 use crate::exit::{Failure, Outcome, blocking};
 use crate::house::{locate_ffmpeg, pipeline_failure};
 use crate::interrupt::unless;
@@ -42,7 +42,10 @@ pub(super) async fn run(context: &mut Context, args: &Args) -> Outcome {
     let studio = Studio::open(&context.config, &library, &[&model], teller, &context.cancel).await?;
     let mut stages = Stages::new(&mut context.reporter, &context.cancel, &["model", "transcribe"]);
     stages.names("model", &[("seconds", "transcribe")]);
-    let id = model.id();
+    let id = match args.precision {
+        Precision::Fp32 => model.id(),
+        Precision::Int8 => model.id().in_8_bits(),
+    };
     let done = stages.watch(|told, cancel| studio.scheduler.transcribe(&id, request, told, cancel)).await;
     studio.close().await;
     let transcript = done.map_err(|error| pipeline_failure(error.into()))?;

@@ -52,6 +52,15 @@ fn a_checkpoint_with_another_vae_is_a_model_of_its_own() {
 }
 
 #[test]
+fn a_model_in_eight_bits_is_a_model_of_its_own() {
+    let base = ModelId::from("whisper-base-ct2");
+    let eight = base.in_8_bits();
+    assert_ne!(eight, base);
+    assert_eq!(eight.precision(), (base.clone(), true));
+    assert_eq!(base.precision(), (base, false));
+}
+
+#[test]
 fn a_capability_is_written_by_its_name() {
     use Capability::{Embed, Rerank, Speak, TextToImage, Transcribe, Upscale};
     for (capability, name) in [

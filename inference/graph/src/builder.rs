@@ -208,6 +208,17 @@ impl Graph {
         value
     }
 
+    /// The weight `tensor` as it lies in its file, in its own numbers: for tables of which a run takes some rows.
+    pub fn stored(&mut self, tensor: &Tensor) -> Value {
+        let shape: Vec<i64> = tensor.shape.iter().map(|extent| *extent as i64).collect();
+        self.raw_weight(tensor, &shape, tensor.element)
+    }
+
+    /// `value`, which may be of any numbers, in those that the target computes with.
+    pub fn as_computed(&mut self, value: Value) -> Value {
+        self.cast(value, self.target.compute)
+    }
+
     /// `weights + scale * up x down`, of constants only, so that the engine computes it once, as it starts. In
     /// f32 whatever the target: the engine's CPU does that, and half precision would round every sum.
     fn adapted(&mut self, tensor: &Tensor, adapters: &[Adapter], shape: &[i64]) -> Value {

@@ -4,8 +4,11 @@
 //! A layer takes its tensors by the names that PyTorch gives them (`weight`, `bias`). Linear layers work on a
 //! matrix of (N*S, C): their published weights, (out, in), then go into a product as they lie in the file.
 
+mod joined;
 mod quantised;
 mod scaled;
+
+pub use joined::{Joined, linears};
 
 use crate::builder::{Attribute, Graph, MICROSOFT, REELSMITH, Value};
 use crate::target::Device;

@@ -62,13 +62,13 @@ impl OwnFile {
     }
 }
 
-/// What the model at `path` takes, from its headers.
-pub(super) fn footprint(path: &Path, target: Target, context: u32) -> Result<Footprint> {
+/// What the model at `path` takes, from its headers; a recogniser for `hearing`.
+pub(super) fn footprint(path: &Path, target: Target, hearing: Target, context: u32) -> Result<Footprint> {
     match OwnFile::recognise(path)? {
         OwnFile::Upscaler => esrgan::footprint(path),
         // On the CPU, as the engine reads them.
         OwnFile::Embedder | OwnFile::Reranker => embed::footprint(path, Target::CPU),
-        OwnFile::Recogniser => whisper::footprint(path),
+        OwnFile::Recogniser => whisper::footprint(path, hearing),
         OwnFile::Cloner => xtts::footprint(path),
         OwnFile::LanguageModel => llama::footprint(path, context),
         OwnFile::Sdxl => {

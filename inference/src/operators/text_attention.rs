@@ -9,6 +9,9 @@ use ort::value::TensorElementType;
 use reelsmith_graph::nn;
 use std::sync::{Mutex, PoisonError};
 
+/// Products of two numbers that one thread makes in some ten microseconds.
+const LITTLE: usize = 1 << 17;
+
 /// See [`nn::TEXT_ATTENTION`].
 pub(super) struct TextAttention;
 
@@ -64,7 +67,9 @@ impl Kernel for TextAttentionKernel {
             context.output(0, shape.to_vec())?.ok_or_else(|| Error::new("TextAttention has no output"))?;
         let y = Mutex::new(output.try_extract_tensor_mut::<f32>()?.1);
         let (steps, head) = (rows / texts, width / self.heads);
-        context.par_for(texts * self.heads, 0, |part| {
+        // To wake a thread takes longer than little work does.
+        let batches = usize::from(rows * (past + steps) * width < LITTLE);
+        context.par_for(texts * self.heads, batches, |part| {
             let (text, column) = (part / self.heads, part % self.heads * head);
             let own = text * steps..(text + 1) * steps;
             let earlier = places.iter().skip(text).step_by(texts).map(|place| *place as usize);

@@ -15,6 +15,9 @@ pub struct Networks {
     names: Vec<Names>,
 }
 
+/// [`Network::run`] or [`Network::run_last`].
+type NetworkRun = fn(&mut Network, &[(&str, Feed<'_>)], &[&str]) -> Result<Vec<Array>>;
+
 struct Names {
     cross: String,
     past: String,
@@ -153,9 +156,44 @@ impl Networks {
     /// # Errors
     /// `OutOfMemory` or `Engine`.
     pub fn hear(&mut self, mel: &Array) -> Result<Sound> {
+        self.heard(mel, Network::run)
+    }
+
+    /// The same, after which the encoder gives its memory back to the system.
+    ///
+    /// # Errors
+    /// As [`Networks::hear`].
+    pub fn hear_last(&mut self, mel: &Array) -> Result<Sound> {
+        self.heard(mel, Network::run_last)
+    }
+
+    fn heard(&mut self, mel: &Array, run: NetworkRun) -> Result<Sound> {
         let names: Vec<&str> = self.names.iter().map(|names| names.cross.as_str()).collect();
-        let parts = self.encoder.run(&[(MEL, mel.into())], &names)?;
+        let parts = run(&mut self.encoder, &[(MEL, mel.into())], &names)?;
         Ok(Sound { windows: mel.shape[0], parts })
+    }
+
+    /// Has the decoder give its memory back to the system. Which of its steps is the last is not known before the
+    /// text has ended, so this is one more, of one token over silence.
+    ///
+    /// # Errors
+    /// `OutOfMemory` or `Engine`.
+    pub fn give_back(&mut self) -> Result<()> {
+        let (heads, frames) = (self.config.decoder_attention_heads, self.config.max_source_positions);
+        let silence = Array::zeros(&[1, heads, frames, self.config.d_model / heads]);
+        let mut turned = silence.clone();
+        turned.shape.swap(2, 3);
+        let (shape, nothing) = ([0, self.config.d_model], []);
+        let mut inputs = vec![
+            (TOKENS, Feed::Ints(&[1, 1], &[0])),
+            (ROWS, Feed::Ints(&[1], &[0])),
+            (PLACES, Feed::Ints(&[0, 1], &[])),
+        ];
+        for (n, names) in self.names.iter().enumerate() {
+            inputs.push((&names.past, Feed::Floats(&shape, &nothing)));
+            inputs.push((&names.cross, if n % 2 == 0 { &turned } else { &silence }.into()));
+        }
+        self.decoder.run_last(&inputs, &[LOGITS]).map(drop)
     }
 
     /// What is kept of `texts` texts before their first token.
@@ -223,7 +261,7 @@ impl Networks {
         outputs.extend(self.names.iter().map(|names| names.new.as_str()));
         outputs.extend(aligned.then_some(ALIGNMENT));
         let mut made = self.decoder.run(&inputs, &outputs)?.into_iter();
-        let logits = made.next().filter(|logits| logits.data.iter().all(|logit| logit.is_finite()));
+        let logits = made.next().filter(|logits| are_finite(&logits.data));
         let logits = logits.ok_or_else(|| {
             let message = "the recogniser made no usable numbers; its file may be damaged, check it with \
                            `reelsmith models verify`";
@@ -232,5 +270,35 @@ impl Networks {
         let parts = cache.parts.len();
         cache.add(made.by_ref().take(parts), steps);
         Ok(Step { logits, alignment: made.next() })
+    }
+}
+
+/// Without a branch for each, as there are many in every step.
+fn are_finite(numbers: &[f32]) -> bool {
+    let (chunks, rest) = numbers.as_chunks::<16>();
+    let mut none = [0.0f32; 16];
+    for chunk in chunks {
+        // Infinity times zero is no number, and stays none in a sum.
+        none.iter_mut().zip(chunk).for_each(|(sum, number)| *sum += number * 0.0);
+    }
+    none.iter().chain(rest).all(|number| number.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_finite;
+
+    #[test]
+    fn one_number_that_is_none_is_found_anywhere() {
+        for count in [1, 16, 17, 100] {
+            assert!(are_finite(&vec![f32::MAX; count]));
+            for at in 0..count {
+                for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                    let mut numbers = vec![-1.0; count];
+                    numbers[at] = bad;
+                    assert!(!are_finite(&numbers), "{bad} at {at} of {count}");
+                }
+            }
+        }
     }
 }

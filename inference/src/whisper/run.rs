@@ -89,7 +89,8 @@ impl Run<'_> {
     /// One window, and on to where its text ended.
     fn next(&mut self, speech: &mut Speech<'_>, size: usize) -> Result<()> {
         let window = Window { place: speech.place(), samples: speech.held().len().min(size) };
-        let sound = self.hear(&speech.held()[..window.samples])?;
+        let is_last = speech.is_ended() && speech.held().len() == window.samples;
+        let sound = self.hear(&speech.held()[..window.samples], is_last)?;
         self.know_language(&sound)?;
         let steer = self.steer(self.options.condition);
         let attempt = self.attempts(&sound, &steer, progress(speech))?.remove(0);
@@ -121,7 +122,8 @@ impl Run<'_> {
         while windows.len() < count && from < speech.held().len() {
             let samples = speech.cut(from, size);
             windows.push(Window { place: speech.place() + from, samples });
-            sounds.push(self.hear(&speech.held()[from..from + samples])?);
+            let is_last = speech.is_ended() && speech.held().len() == from + samples;
+            sounds.push(self.hear(&speech.held()[from..from + samples], is_last)?);
             from += samples;
             self.tick(speech)?;
         }
@@ -144,11 +146,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn hear(&mut self, samples: &[f32]) -> Result<Sound> {
+    /// With `is_last`, nothing comes after this window, unless its text ends before it does.
+    fn hear(&mut self, samples: &[f32], is_last: bool) -> Result<Sound> {
         let config = self.whisper.networks.config();
         let (bands, frames) = (config.num_mel_bins, config.frames());
         let mel = Array::new(&[1, bands, frames], self.whisper.mel.spectrogram(samples, frames));
-        self.whisper.networks.hear(&mel)
+        match is_last {
+            true => self.whisper.networks.hear_last(&mel),
+            false => self.whisper.networks.hear(&mel),
+        }
     }
 
     /// Finds out the language from the first window, where nobody said it.

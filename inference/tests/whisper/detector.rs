@@ -32,9 +32,23 @@ fn likelihoods_are_those_of_the_reference_however_the_sound_is_cut() {
 #[test]
 fn nothing_is_no_stretch_and_leaves_the_memory_as_it_is() {
     let mut vad = open();
-    let mut memory = Memory::default();
-    assert!(vad.listen(&[], &mut memory).unwrap().is_empty());
-    assert_eq!(vad.listen(&[0.0], &mut memory).unwrap().len(), 1);
+    let case = cases("silero").remove(0);
+    let sound = case.floats("sound");
+    let (first, second) = sound.split_at(sound.len() / STRETCH / 2 * STRETCH);
+    let mut likely = |between: Option<&[f32]>, starts_anew: bool| {
+        let mut memory = Memory::default();
+        vad.listen(first, &mut memory).unwrap();
+        let heard = between.map_or(0, |between| vad.listen(between, &mut memory).unwrap().len());
+        let mut memory = if starts_anew { Memory::default() } else { memory };
+        (heard, vad.listen(second, &mut memory).unwrap())
+    };
+    let through = likely(None, false);
+    assert_eq!(likely(Some(&[]), false), through);
+    // What was heard before matters, so that a lost memory would have shown; one sample is a stretch of its own.
+    assert_ne!(likely(None, true).1, through.1);
+    let (stretches, after_one) = likely(Some(&[0.5]), false);
+    assert_eq!(stretches, 1);
+    assert_ne!(after_one, through.1);
 }
 
 #[test]

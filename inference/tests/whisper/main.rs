@@ -4,6 +4,7 @@
 #[expect(dead_code, reason = "some of it is for other tests")]
 mod support;
 
+mod compare;
 mod detector;
 mod mel;
 mod networks;

@@ -1,5 +1,6 @@
 //! Whisper base hears what Kokoro says; what was said and when is known.
 
+use crate::compare::{later, median, plain, word_error_rate};
 use crate::support::checkpoint::{load_runtime, model_file};
 use crate::support::fill::uniform;
 use reelsmith_inference::kokoro::Kokoro;
@@ -11,7 +12,7 @@ use reelsmith_inference_core::transcribe::{
 use reelsmith_inference_core::{Control, ErrorKind, NoControl, Progress, Verdict};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 const RATE: f64 = 16_000.0;
 
@@ -103,27 +104,6 @@ fn heard(samples: Vec<f32>, options: TranscribeOptions) -> Transcript {
     whisper().transcribe(&request, &NoControl).expect("it listens")
 }
 
-/// Lower-case words without punctuation; a number up to three as a word.
-fn plain(text: &str) -> Vec<String> {
-    let text = text.to_lowercase().replace('3', "three").replace("harbor", "harbour");
-    let words = text.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty());
-    words.map(str::to_owned).collect()
-}
-
-/// The least number of words to change, over those there should be.
-fn word_error_rate(expected: &[String], heard: &[String]) -> f64 {
-    let mut row: Vec<usize> = (0..=heard.len()).collect();
-    for (i, word) in expected.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, found) in heard.iter().enumerate() {
-            let substitute = diagonal + usize::from(word != found);
-            diagonal = row[j + 1];
-            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[heard.len()] as f64 / expected.len() as f64
-}
-
 /// What holds for any transcript: times in order and within the sound, words those of the text.
 #[track_caller]
 fn check(transcript: &Transcript, seconds: f64) {
@@ -163,28 +143,18 @@ fn spoken_sentences_are_written_down_with_the_times_of_their_words() {
         let rate = word_error_rate(&expected(), &plain(&transcript.text()));
         println!("pauses of {pause} s, batch {batch}: word error rate {rate:.3}");
         assert!(rate <= 0.05, "{rate}: {}", transcript.text());
-        let words: Vec<_> = transcript.segments.iter().flat_map(|s| s.words.iter().flatten()).collect();
-        let mut gaps: Vec<f64> = Vec::new();
-        // Each word against the nearest of the same spelling.
-        for (word, start) in &all.words {
-            let same = words.iter().filter(|heard| plain(&heard.text) == plain(word));
-            gaps.extend(same.map(|heard| heard.start - start).min_by(|a, b| a.abs().total_cmp(&b.abs())));
-        }
-        let middle = |gaps: &mut Vec<f64>| {
-            gaps.sort_by(f64::total_cmp);
-            gaps[gaps.len() / 2]
-        };
-        let mean = middle(&mut gaps);
-        gaps.iter_mut().for_each(|gap| *gap = gap.abs());
-        let median = middle(&mut gaps);
-        let told = [mean, median].map(|seconds| seconds * 1000.0);
-        println!(
-            "  word starts: {:+.0} ms, apart {:.0} ms, medians of {} words",
-            told[0],
-            told[1],
-            gaps.len()
+        let words = transcript.segments.iter().flat_map(|segment| segment.words.iter().flatten());
+        let words: Vec<(String, f64)> = words.map(|word| (word.text.clone(), word.start)).collect();
+        let later = later(&all.words, &words);
+        let heard = later.len();
+        let (mean, apart) = (median(later.clone()), median(later.iter().map(|gap| gap.abs()).collect()));
+        println!("  starts of {heard} words: {:+.0} ms, apart {:.0} ms, medians", mean * 1e3, apart * 1e3);
+        assert!(heard * 10 >= all.words.len() * 9, "{heard} of {} words", all.words.len());
+        // Every word, in its place: one wrongly placed window would move a sixth of them by seconds.
+        assert!(
+            apart <= 0.12 && later.iter().filter(|gap| gap.abs() > 0.5).count() * 20 <= heard,
+            "{later:?}"
         );
-        assert!(gaps.len() * 10 >= all.words.len() * 9 && median <= 0.12, "{median}");
     }
 }
 
@@ -291,10 +261,13 @@ fn a_cancelled_run_ends_and_the_next_one_is_whole() {
 struct Hours {
     left: usize,
     whole: usize,
+    /// The most samples that were asked for at a time.
+    most: Arc<AtomicUsize>,
 }
 
 impl Samples for Hours {
     fn read(&mut self, out: &mut [f32]) -> io::Result<usize> {
+        self.most.fetch_max(out.len(), Ordering::Relaxed);
         let count = out.len().min(self.left);
         out[..count].fill(0.0);
         self.left -= count;
@@ -312,21 +285,25 @@ impl Samples for Hours {
 }
 
 #[test]
-fn an_hour_of_silence_is_listened_to_with_progress() {
-    let whole = 3600 * RATE as usize;
+fn an_hour_of_silence_is_listened_to_in_pieces_with_progress() {
+    let (whole, asked) = (3600 * RATE as usize, Arc::new(AtomicUsize::new(0)));
     let request = TranscribeRequest {
-        sound: Sound::stream(Hours { left: 0, whole }),
+        sound: Sound::stream(Hours { left: 0, whole, most: asked.clone() }),
         options: TranscribeOptions::default(),
     };
-    let most = AtomicUsize::new(0);
+    let times = Mutex::new(Vec::new());
     let told = |at: Progress| {
         assert_eq!((at.total, at.unit), (Some(3600), "seconds"));
-        assert!(at.done as usize >= most.swap(at.done as usize, Ordering::Relaxed));
+        times.lock().unwrap().push(at.done);
         Verdict::Continue
     };
     let transcript = whisper().transcribe(&request, &told as &dyn Control).unwrap();
     assert_eq!((transcript.duration, transcript.segments.len()), (3600.0, 0));
-    assert_eq!(most.into_inner(), 3600);
+    let times = times.into_inner().unwrap();
+    assert!(times.windows(2).all(|pair| (pair[0]..=pair[0] + 30).contains(&pair[1])), "{times:?}");
+    assert_eq!((times.first(), times.last()), (Some(&0), Some(&3600)));
+    // Half a minute at the most is asked for and waited for; nothing holds the hour.
+    assert!(asked.load(Ordering::Relaxed) <= 30 * RATE as usize);
 }
 
 struct Broken;

@@ -13,6 +13,8 @@ pub struct ModelId(pub String);
 
 /// Stands between a checkpoint and the VAE that takes the place of its own.
 const WITH_VAE: &str = " with vae ";
+/// Stands behind a model whose products are computed in 8 bits.
+const IN_8_BITS: &str = " in 8 bits";
 
 impl ModelId {
     /// This checkpoint with another VAE, as a model of its own: both are loaded together.
@@ -25,6 +27,20 @@ impl ModelId {
         match self.0.split_once(WITH_VAE) {
             Some((model, vae)) => (model.into(), Some(vae.into())),
             None => (self.clone(), None),
+        }
+    }
+
+    /// The same weights with their products computed in whole numbers of 8 bits, as a model of its own: it takes
+    /// less time.
+    pub fn in_8_bits(&self) -> ModelId {
+        ModelId(format!("{}{IN_8_BITS}", self.0))
+    }
+
+    /// The model, and whether its products are computed in 8 bits.
+    pub fn precision(&self) -> (ModelId, bool) {
+        match self.0.strip_suffix(IN_8_BITS) {
+            Some(model) => (model.into(), true),
+            None => (self.clone(), false),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Whisper's decoder as a graph.
 
-use super::{ALIGNMENT, EPSILON, KEYS, LOGITS, PLACES, Part, ROWS, TOKENS, feed_forward, projection, table};
+use super::{ALIGNMENT, EPSILON, KEYS, LOGITS, PLACES, Part, ROWS, TOKENS, feed_forward, table};
 use crate::whisper::config::WhisperConfig;
 use reelsmith_graph::builder::{Attribute, REELSMITH};
-use reelsmith_graph::nn::{SOUND_ATTENTION, TEXT_ATTENTION, layer_norm, linear, unbiased};
+use reelsmith_graph::nn::{Joined, SOUND_ATTENTION, TEXT_ATTENTION, layer_norm, linear, linears, unbiased};
 use reelsmith_graph::{Device, Dim, Element, Graph, Layer, Model, Target, Value, Weights};
 use reelsmith_inference_core::Result;
 
@@ -27,11 +27,13 @@ pub fn decoder(
     let (width, root) = (config.d_model, weights.layer("decoder"));
     let tokens = g.input(TOKENS, Element::I64, &["texts".into(), "steps".into()]);
     let wanted = g.input(ROWS, Element::I64, &["wanted".into()]);
-    let words = table(&mut g, &root.at("embed_tokens"), [config.vocab_size, width])?;
+    let (words, _) = root.at("embed_tokens").tensor("weight", &[config.vocab_size, width])?;
+    let words = g.stored(words);
     let earlier = g.input(PLACES, Element::I64, &["past".into(), "texts".into()]);
     let layers: Vec<Inputs> = (0..config.decoder_layers).map(|n| Inputs::new(&mut g, config, n)).collect();
     let steps = Steps::new(&mut g, tokens, earlier);
     let embedded = g.node("Gather", &[words, tokens], &[]);
+    let embedded = g.as_computed(embedded);
     let places = table(&mut g, &root.at("embed_positions"), [config.max_target_positions, width])?;
     let places = g.node("Slice", &[places, steps.past, steps.end], &[]);
     let x = g.add(embedded, places);
@@ -150,12 +152,16 @@ impl LayerWriter<'_> {
     fn itself(&self, g: &mut Graph, rows: Value) -> Result<Value> {
         let layer = self.layer.at("self_attn");
         let width = self.config.d_model;
-        let query = self.query(g, &layer, rows)?;
-        let mut new = Vec::new();
-        for (part, name) in Part::BOTH.iter().zip([KEYS, "v_proj"]) {
-            let made = projection(g, &layer, name, rows, width)?;
+        let keys = layer.at(KEYS);
+        let is_biased = keys.has("bias");
+        let layers = [
+            self.queries(&layer),
+            Joined { layer: keys, factor: 1.0, is_biased },
+            Joined { layer: layer.at("v_proj"), factor: 1.0, is_biased: true },
+        ];
+        let [query, new @ ..] = linears(g, layers, rows, width, width)?;
+        for (part, made) in Part::BOTH.iter().zip(new) {
             g.output(&part.added(self.n), made, &[Dim::Any, width.into()]);
-            new.push(made);
         }
         let [past_key, past_value] = self.inputs.past;
         let mixed = match is_ours(g) {
@@ -194,7 +200,7 @@ impl LayerWriter<'_> {
     fn sound(&self, g: &mut Graph, rows: Value) -> Result<(Value, Value)> {
         let layer = self.layer.at("encoder_attn");
         let width = self.config.d_model;
-        let query = self.query(g, &layer, rows)?;
+        let [query] = linears(g, [self.queries(&layer)], rows, width, width)?;
         let [key, value] = self.inputs.cross;
         let (mixed, scores) = match is_ours(g) {
             true => {
@@ -222,11 +228,10 @@ impl LayerWriter<'_> {
         g.reshape(mixed, &[-1, self.config.d_model as i64])
     }
 
-    fn query(&self, g: &mut Graph, layer: &Layer<'_>, rows: Value) -> Result<Value> {
-        let (width, heads) = (self.config.d_model, self.config.decoder_attention_heads);
-        let query = linear(g, &layer.at("q_proj"), rows, width, width)?;
-        let scale = g.number(1.0 / ((width / heads) as f32).sqrt());
-        Ok(g.mul(query, scale))
+    /// The layer that makes queries, scaled for attention.
+    fn queries<'a>(&self, layer: &Layer<'a>) -> Joined<'a> {
+        let head = self.config.d_model / self.config.decoder_attention_heads;
+        Joined { layer: layer.at("q_proj"), factor: 1.0 / (head as f32).sqrt(), is_biased: true }
     }
 
     /// (a, b, width) cut into heads, (a, b, heads, head), with the axes in `order`.
