@@ -25,6 +25,7 @@ fn what_is_wrong_is_told_before_anything_is_opened() {
     let write = |name: &str, text: &[u8]| std::fs::write(folder.path().join(name), text).expect("written");
     write("talk.md", b"---\nvoices: { Ada: bf_emma }\n---\nAda: Hello.\nBen: Hello.\n");
     write("alone.md", b"af_heart: Hello.\n");
+    write("hello.txt", b"af_heart: Hello.\n");
     write("latin.md", b"Ada: caf\xe9\n");
     write("empty.md", b"# One\n");
     write("long.md", "Ada: word\n".repeat(110_000).as_bytes());
@@ -50,6 +51,8 @@ fn what_is_wrong_is_told_before_anything_is_opened() {
         (&["alone.md", "--bed", "clam"][..], "unknown mood `clam`"),
         (&["alone.md", "--intro", "none.mp3"], "cannot be read"),
         (&["alone.md", "--cover", "none.png"], "cannot be read"),
+        (&["alone.md", "--outro", "talk.md"], "music.outro: `"),
+        (&["hello.txt", "--out", "."], "hello.txt is what the job is made of"),
     ] {
         let output = run(folder.path(), args);
         let said = String::from_utf8_lossy(&output.stderr);

@@ -11,7 +11,6 @@ mod fuse;
 mod graph;
 mod join;
 mod memory;
-mod mixture;
 mod runs;
 mod session;
 mod student;
@@ -20,7 +19,7 @@ mod voices;
 
 use crate::phonemes::{Document, Language, Phonemizer, Symbol};
 use reelsmith_inference_core::catalogue::Memory;
-use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, SpokenWord, Voice};
+use reelsmith_inference_core::speech::{Speak, SpeakRequest, Speech, SpokenWord, Voice, mixture};
 use reelsmith_inference_core::{Control, ErrorKind, Footprint, InferenceError, Progress, Result, Verdict};
 use runs::Group;
 use session::Spoken;

@@ -8,7 +8,7 @@
 //! Ada: Let us begin.
 //! ```
 //!
-//! A line without a name goes on with the one before it.
+//! A line without a name goes on with the one before it. One that looks as if it had one is written `Note\: this`.
 
 use crate::{ErrorKind, PipelineError};
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ pub const MOST_PAUSE: f64 = 60.0;
 /// Silence between two lines where nothing is said of it, in seconds.
 pub const USUAL_PAUSE: f64 = 0.35;
 /// The longest name, in characters.
-const MOST_NAME: usize = 40;
+pub(crate) const MOST_NAME: usize = 40;
 
 /// What is said without a pause inside.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,20 +49,35 @@ pub fn parse(script: &str) -> Result<Vec<Turn>, PipelineError> {
         return Err(PipelineError::new(ErrorKind::Limit, message));
     }
     let mut reader = Reader::new(USUAL_PAUSE);
+    // A byte order mark is no part of the first name.
+    let script = script.strip_prefix('\u{feff}').unwrap_or(script);
     for (at, line) in script.lines().enumerate() {
         let line = line.trim();
         if !line.starts_with('#') {
-            reader.line(line, at + 1).map_err(|why| invalid(at + 1, &why))?;
+            let read = match escaped(line) {
+                true => reader.goes_on(&line.replacen("\\:", ":", 1), at + 1),
+                false => reader.line(line, at + 1),
+            };
+            read.map_err(|why| invalid(at + 1, &why))?;
         }
     }
-    match reader.turns.is_empty() {
-        true => Err(invalid(1, NOBODY)),
-        false => Ok(reader.turns),
+    match reader.lost_pause() {
+        _ if reader.turns.is_empty() => Err(invalid(1, NOBODY)),
+        Some(line) => Err(invalid(line, LOST_PAUSE)),
+        None => Ok(reader.turns),
     }
 }
 
 /// What is wrong with a script without a turn.
 pub(crate) const NOBODY: &str = "nobody says anything; write lines such as `Ada: Hello.`";
+
+/// What is wrong with a pause at the end.
+pub(crate) const LOST_PAUSE: &str = "nobody says anything after this pause; take it out";
+
+/// Whether the first colon of a line has a backslash before it, and so ends no name.
+pub(crate) fn escaped(line: &str) -> bool {
+    line.split_once(':').is_some_and(|(before, _)| before.ends_with('\\'))
+}
 
 /// The speakers, sorted.
 pub fn speakers(turns: &[Turn]) -> BTreeSet<&str> {
@@ -75,22 +90,51 @@ pub(crate) struct Reader {
     pub(crate) turns: Vec<Turn>,
     /// Silence before a turn of which nothing is said, in seconds.
     usual: f64,
+    /// The same for the next turn alone.
+    next: Option<f64>,
+    /// Names that a line may begin with whatever they hold.
+    names: BTreeSet<String>,
     speaker: Option<String>,
     speed: Option<f32>,
-    /// Pauses since the last turn.
-    pause: Option<f64>,
+    /// Pauses since the last turn, and the line of the last of them.
+    pause: Option<(f64, usize)>,
     /// Whether what comes next belongs to the last turn.
     goes_on: bool,
+    /// Whether something was said in this line already.
+    said: bool,
 }
 
 impl Reader {
     pub(crate) fn new(usual: f64) -> Self {
-        Self { turns: Vec::new(), usual, speaker: None, speed: None, pause: None, goes_on: false }
+        Self {
+            turns: Vec::new(),
+            usual,
+            next: None,
+            names: BTreeSet::new(),
+            speaker: None,
+            speed: None,
+            pause: None,
+            goes_on: false,
+            said: false,
+        }
+    }
+
+    /// A name that a line may begin with whatever it holds, such as `Dr. Jones`.
+    pub(crate) fn known(&mut self, name: &str) {
+        self.names.insert(name.to_owned());
+    }
+
+    /// The line of a pause after which nothing is said.
+    pub(crate) fn lost_pause(&self) -> Option<usize> {
+        self.pause.map(|(_, line)| line)
     }
 
     /// Something new begins with the next line, which names its speaker.
-    pub(crate) fn part(&mut self) {
+    ///
+    /// Before it is a silence of so many seconds if nothing is said of it.
+    pub(crate) fn part(&mut self, pause: f64) {
         (self.speaker, self.speed, self.goes_on) = (None, None, false);
+        self.next = Some(pause);
     }
 
     /// Silence before turns from now on of which nothing is said.
@@ -103,7 +147,7 @@ impl Reader {
         if line.is_empty() {
             return Ok(());
         }
-        let said = match named(line) {
+        let said = match self.named(line) {
             Some((name, said)) => {
                 self.speaker = Some(name.to_owned());
                 (self.speed, self.goes_on) = (None, false);
@@ -111,7 +155,22 @@ impl Reader {
             }
             None => line,
         };
-        self.said(said, at)
+        self.goes_on(said, at)
+    }
+
+    /// The same for a line that begins with no name, whatever it looks like.
+    pub(crate) fn goes_on(&mut self, line: &str, at: usize) -> Result<(), String> {
+        self.said = false;
+        self.said(line, at)
+    }
+
+    /// The name that a line begins with, and what follows it.
+    fn named<'a>(&self, line: &'a str) -> Option<(&'a str, &'a str)> {
+        let (name, said) = line.split_once(':')?;
+        match self.names.contains(name.trim()) {
+            true => Some((name.trim(), said)),
+            false => named(line),
+        }
     }
 
     /// Text with directions in brackets.
@@ -119,7 +178,7 @@ impl Reader {
         while let Some((before, after)) = rest.split_once('[') {
             self.text(before.trim(), at)?;
             let (direction, after) = after.split_once(']').ok_or("a `[` has no `]` in its line")?;
-            self.direction(direction.trim())?;
+            self.direction(direction.trim(), at)?;
             rest = after;
         }
         self.text(rest.trim(), at)
@@ -138,17 +197,22 @@ impl Reader {
                 turn.text.push_str(text);
             }
             None => {
-                let usual = if self.turns.is_empty() { 0.0 } else { self.usual };
-                let pause = self.pause.take().unwrap_or(usual);
+                let usual = match self.next.take() {
+                    _ if self.turns.is_empty() => 0.0,
+                    // Another speed within a line is no pause.
+                    _ if self.said => 0.0,
+                    next => next.unwrap_or(self.usual),
+                };
+                let pause = self.pause.take().map_or(usual, |(seconds, _)| seconds);
                 let (speaker, text) = (speaker.clone(), text.to_owned());
                 self.turns.push(Turn { speaker, text, speed: self.speed, pause, line: at });
             }
         }
-        self.goes_on = true;
+        (self.goes_on, self.said) = (true, true);
         Ok(())
     }
 
-    fn direction(&mut self, direction: &str) -> Result<(), String> {
+    fn direction(&mut self, direction: &str, at: usize) -> Result<(), String> {
         let (word, value) = direction.split_once(char::is_whitespace).unwrap_or((direction, ""));
         let number = |value: &str| value.trim().parse::<f64>().ok();
         match word {
@@ -158,7 +222,13 @@ impl Reader {
                 let seconds = seconds.ok_or_else(|| {
                     format!("`[{direction}]`: expected `[pause 0.5s]`, of 0 to {MOST_PAUSE} seconds")
                 })?;
-                self.pause = Some((self.pause.unwrap_or(0.0) + seconds).min(MOST_PAUSE));
+                let all = self.pause.map_or(0.0, |(before, _)| before) + seconds;
+                if all > MOST_PAUSE {
+                    return Err(format!(
+                        "the pauses here add up to {all} s; at most {MOST_PAUSE} s are kept"
+                    ));
+                }
+                self.pause = Some((all, at));
             }
             "speed" => {
                 let speed = number(value).filter(|speed| (0.5..=2.0).contains(speed));
@@ -223,6 +293,15 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_of_byte_order_is_no_name_and_a_colon_with_a_backslash_ends_none() {
+        let turns = parse("\u{feff}Ada: Hello.\nNote\\: it rains.\nBen: [speed 2] A. [speed 1] B.").unwrap();
+        let told: Vec<(&str, &str, f64)> =
+            turns.iter().map(|turn| (turn.speaker.as_str(), turn.text.as_str(), turn.pause)).collect();
+        let first = ("Ada", "Hello. Note: it rains.", 0.0);
+        assert_eq!(told, [first, ("Ben", "A.", USUAL_PAUSE), ("Ben", "B.", 0.0)]);
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused_with_its_line() {
         for (script, says) in [
             ("", "line 1: nobody says anything"),
@@ -234,6 +313,8 @@ mod tests {
             ("Ada: [speed 3] x", "0.5 to 2"),
             ("Ada: [laughs] x", "is no direction"),
             ("Ada: [pause 1s", "has no `]`"),
+            ("Ada: x\n[pause 1s]", "line 2: nobody says anything after this pause"),
+            ("Ada: x\n[pause 40s]\n[pause 21s]\nAda: y", "line 3: the pauses here add up to 61 s"),
         ] {
             let error = parse(script).expect_err(script);
             assert_eq!(error.kind(), ErrorKind::InvalidScript);

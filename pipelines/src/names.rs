@@ -10,8 +10,15 @@ const HOLDS: f64 = 0.9;
 /// Fewer letters than this are held by too many names.
 const HELD_BYTES: usize = 3;
 
+/// Bytes of a name that can be a mistyped one. What is longer is near to nothing, as comparing it with many names would
+/// take long.
+const MOST_BYTES: usize = 1000;
+
 /// The known names nearest to `name`, best first; at most three. Case does not count.
 pub fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    if name.len() > MOST_BYTES {
+        return Vec::new();
+    }
     let wanted = name.to_lowercase();
     let score = |known: &str| {
         let known = known.to_lowercase();
@@ -65,6 +72,12 @@ mod tests {
     fn a_part_of_a_name_finds_it_unless_it_is_too_short() {
         assert_eq!(near("heart", ["af_heart", "am_adam"]), ["af_heart"]);
         assert_eq!(near("He", ["zz_he_zz"]), [""; 0]);
+    }
+
+    #[test]
+    fn a_text_as_long_as_a_book_is_near_to_no_name() {
+        let long = "ab".repeat(300_000);
+        assert_eq!(near(&long, [&*long, "ab"]), [""; 0]);
     }
 
     #[test]

@@ -210,7 +210,7 @@ fn first_words<'a>(words: impl Iterator<Item = &'a str>) -> String {
         title.extend(word.chars().take(room));
         room = room.saturating_sub(chars);
     }
-    title.trim_end_matches(['.', ',', ';', ':']).to_owned()
+    title.trim_end_matches(['.', ',', ';', ':', ' ']).to_owned()
 }
 
 async fn scenes(
@@ -262,11 +262,21 @@ async fn music(
     if let Some(Err(error)) = options.music.as_ref().map(Music::check) {
         return Err(wrong(document, true, Field::Music, error.kind(), &error.to_string(), &music_expected()));
     }
-    let given = files::music(parts, files, &name).await.map_err(|error| match options.music {
-        Some(_) => error,
+    let heard = files::music(parts, files, &name, preset.duration.platform_max_s).await;
+    let given = heard.map_err(|error| match options.music {
+        Some(_) => in_setting("music", error),
         None => in_script(document, Field::Music, error, "sound file"),
     });
     given.map(MusicChoice::File)
+}
+
+/// A file's problem, told with the setting of the command or request that names the file.
+fn in_setting(setting: &str, error: PipelineError) -> PipelineError {
+    let (kind, message) = (error.kind(), format!("{setting}: {error}"));
+    match kind {
+        ErrorKind::InvalidInput | ErrorKind::Limit => PipelineError::new(kind, message).with_source(error),
+        _ => error,
+    }
 }
 
 /// A file's problem, told where the script names the file. A missing program is no fault of the script.

@@ -18,8 +18,10 @@ pub const OUTRO_SECONDS: f64 = 8.0;
 pub const INTRO_UNDER: f64 = 5.0;
 /// Seconds before the last word's end at which the outro begins.
 pub const OUTRO_UNDER: f64 = 3.0;
+/// Of a bed's file at most the first ten minutes are used, which take 230 MB. A longer episode repeats them.
+pub(crate) const BED_SECONDS: f64 = 600.0;
 /// Of an intro that is shorter than asked for, what is kept for the first words, in seconds.
-const INTRO_KEPT: f64 = 1.0;
+pub(crate) const INTRO_KEPT: f64 = 1.0;
 /// Seconds for which the bed is heard before the first word where there is no intro, and after the last where there is
 /// no outro.
 const BED_ALONE: f64 = 2.5;

@@ -165,6 +165,16 @@ pub enum MusicChoice {
     File(GivenFile),
 }
 
+impl MusicChoice {
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&GivenFile> {
+        match self {
+            Self::File(file) => Some(file),
+            _ => None,
+        }
+    }
+}
+
 /// A file that was given with the job; its bytes are in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -18,7 +18,8 @@ use crate::error::{ErrorKind, PipelineError, Result};
 use crate::events::Stage;
 use crate::spec::Short;
 use crate::timing::{Schedule, Spoken};
-use reelsmith_storage::{Artifact, StepRecord};
+use reelsmith_storage::{Artifact, Digest, StepRecord};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -31,6 +32,20 @@ fn recipe(step: &str, version: u32, inputs: &[&Artifact], parameters: Value) -> 
         .map(|input| json!({ "name": input.name, "sha256": input.digest.to_string() }))
         .collect();
     json!({ "step": step, "version": version, "inputs": inputs, "parameters": parameters })
+}
+
+/// The same where there are as many inputs as an episode has turns: a recipe has room for their number and the digest
+/// of their list.
+fn recipe_of_many(step: &str, version: u32, inputs: &[Artifact], parameters: Value) -> Value {
+    let listed: Vec<Value> =
+        inputs.iter().map(|input| json!([input.name, input.digest.to_string()])).collect();
+    let inputs = json!({ "count": inputs.len(), "sha256": digest_of(&listed).to_string() });
+    json!({ "step": step, "version": version, "inputs": inputs, "parameters": parameters })
+}
+
+/// Of a value as JSON.
+fn digest_of(value: &impl Serialize) -> Digest {
+    Digest::of(&serde_json::to_vec(value).expect("texts, numbers and lists are always JSON"))
 }
 
 /// The output of that name.

@@ -210,7 +210,7 @@ pub struct ListJobs {
 /// Some jobs, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobPage {
-    /// The jobs.
+    /// The jobs; their specs hold `title` alone.
     pub jobs: Vec<Job>,
     /// Where the next page starts; none on the last page.
     pub next: Option<String>,
@@ -228,7 +228,7 @@ pub trait Jobs: Send + Sync {
     /// The job of that id.
     async fn get(&self, id: &str) -> Result<Option<Job>>;
 
-    /// Some jobs, newest first. Jobs created while one pages through do not shift the pages.
+    /// Some jobs, newest first, each with no more of its spec than `title`, where it has one. Jobs created while one pages through do not shift the pages.
     async fn list(&self, which: ListJobs) -> Result<JobPage>;
 
     /// Puts a job into another state. `error` belongs to `Failed` and `Cancelled`, and is forgotten

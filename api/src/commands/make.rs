@@ -15,6 +15,7 @@ use crate::progress::Style;
 use crate::publish::OutputFolder;
 use futures::StreamExt;
 use reelsmith_pipelines::script::Music;
+use reelsmith_pipelines::spec::GivenFile;
 use reelsmith_pipelines::{Files, JobId, JobSpec, Submitted};
 use reelsmith_storage::{Artifact, Job, JobState};
 use std::io::Read;
@@ -40,6 +41,11 @@ struct Product {
 }
 
 impl Product {
+    /// The name of a published file.
+    fn name(&self, title: &str, ending: &str) -> String {
+        format!("{}.{ending}", slug(title, self.stem))
+    }
+
     /// The report among the published files.
     fn report<'a>(&self, paths: &'a [PathBuf]) -> Option<&'a Path> {
         let at = self.files.iter().position(|(name, _)| *name == "report.json")?;
@@ -49,8 +55,35 @@ impl Product {
 
 /// Files that a script names stand beside it.
 fn beside(script: &Path) -> Files {
-    let folder = script.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Files::Beside(folder.to_path_buf())
+    Files::Beside(folder_of(script).to_path_buf())
+}
+
+fn folder_of(script: &Path) -> &Path {
+    script.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Refuses a job whose files would take the place of what it is made of: its script and the files given.
+fn spare<'a>(
+    script: &Path,
+    given: impl Iterator<Item = &'a GivenFile>,
+    (folder, title): (&Path, &str),
+    product: &Product,
+) -> Outcome {
+    let given = given.map(|file| folder_of(script).join(&file.name));
+    let sources: Vec<PathBuf> = std::iter::once(script.to_path_buf()).chain(given).collect();
+    for (_, ending) in product.files {
+        let target = folder.join(product.name(title, ending));
+        // Where there is nothing yet, nothing is lost.
+        let Ok(there) = target.canonicalize() else { continue };
+        if sources.iter().any(|source| source.canonicalize().is_ok_and(|source| source == there)) {
+            return Err(Failure::usage(format!(
+                "{} is what the job is made of, and would be replaced by what it makes; choose another folder with \
+                 --out, or another title",
+                target.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Submits a job, tells how it goes, and publishes what it made.
@@ -192,7 +225,6 @@ async fn publish(
 ) -> Outcome<Vec<PathBuf>> {
     let artifacts = house.runner.artifacts(&JobId(job.id.clone())).await.map_err(pipeline_failure)?;
     let title = job.spec.get("title").and_then(|title| title.as_str()).unwrap_or_default();
-    let stem = slug(title, product.stem);
     let mut files: Vec<(Artifact, String)> = Vec::new();
     for (name, ending) in product.files {
         let Some(artifact) = artifacts.iter().find(|artifact| artifact.name == *name) else {
@@ -201,7 +233,7 @@ async fn publish(
                 job.id
             )));
         };
-        files.push((artifact.clone(), format!("{stem}.{ending}")));
+        files.push((artifact.clone(), product.name(title, ending)));
     }
     let blobs = &house.blobs;
     folder
@@ -219,5 +251,32 @@ fn resumable(failure: Failure) -> Failure {
     match failure.exit {
         crate::exit::Exit::Cancelled => Failure::cancelled(format!("cancelled; {RESUME}")),
         _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_job_is_made_of_is_not_written_over() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = |name: &str| dir.path().join(name);
+        for name in ["rain.txt", "theme.mp3", "rain.jpg"] {
+            std::fs::write(path(name), "mine").expect("file");
+        }
+        let product = Product { command: "x", stem: "x", files: &[("a", "txt"), ("b", "jpg"), ("c", "mp3")] };
+        let given = |name: &str| GivenFile { name: name.into(), sha256: String::new(), bytes: 4 };
+        let spared = |script: &str, files: &[GivenFile], title: &str| {
+            spare(&path(script), files.iter(), (dir.path(), title), &product)
+        };
+        let refused = spared("rain.txt", &[], "Rain").expect_err("the script");
+        assert_eq!(refused.exit, crate::exit::Exit::Usage);
+        assert!(refused.message.contains("rain.txt") && refused.message.contains("--out"), "{refused}");
+        let cover = [given("./rain.jpg")];
+        assert!(spared("script.md", &cover, "Rain").expect_err("the cover").message.contains("rain.jpg"));
+        let absolute = [given(path("theme.mp3").to_str().expect("UTF-8"))];
+        assert!(spared("script.md", &absolute, "Theme").is_err());
+        assert!(spared("script.md", &absolute, "Rain").is_ok(), "older files of a job are replaced");
     }
 }

@@ -126,11 +126,11 @@ fn pictures(report: &Report) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
-/// How many passed, and each that did not with its figure.
+/// How many passed, each that did not with its figure, and what was left out.
 fn checks(checks: &[Check]) -> Vec<String> {
     let good = checks.iter().filter(|check| check.ok).count();
     let mut lines = vec![item("checks", format!("{good} of {} passed", checks.len()))];
-    let failed = checks.iter().filter(|check| !check.ok);
+    let failed = checks.iter().filter(|check| !check.ok || check.found.starts_with("without "));
     lines
         .extend(failed.map(|check| {
             item("", format!("{} is {}, expected {}", check.name, check.found, check.expected))
@@ -165,11 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_check_is_told_with_its_figure() {
+    fn a_failed_check_and_what_was_left_out_are_told() {
         let check =
             |name: &str, ok| Check { name: name.into(), expected: "30".into(), found: "29".into(), ok };
         let lines = checks(&[check("frames", true), check("rate", false)]);
         assert_eq!(lines.len(), 2);
         assert!(lines[0].contains("1 of 2") && lines[1].contains("rate is 29, expected 30"), "{lines:?}");
+        let lines = checks(&[Check { found: "without 🎧".into(), ..check("title", true) }]);
+        assert!(lines[0].contains("1 of 1") && lines[1].contains("title is without 🎧"), "{lines:?}");
     }
 }

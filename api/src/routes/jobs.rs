@@ -40,7 +40,9 @@ pub(super) async fn create(
     };
     let runner = &app.house.runner;
     let told = |error: PipelineError| ApiError::from(error).hiding(&app.private);
-    let submitted = match NewJob::parse(&headers, &body)? {
+    // A script of a megabyte takes a while to read.
+    let parsed = tokio::task::spawn_blocking(move || NewJob::parse(&headers, &body)).await;
+    let submitted = match parsed.map_err(ApiError::internal)?? {
         NewJob::Short(document, options) => {
             let short = runner.prepare(&document, &options, &files).await.map_err(told)?;
             submitted(&app, short).await?

@@ -3,6 +3,8 @@
 use crate::house::{Served, http_get, json_of, script};
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
+use reelsmith_media::picture::Picture;
+use reelsmith_media::sound::Track;
 use reelsmith_storage::JobState;
 use serde_json::{Value, json};
 
@@ -131,6 +133,47 @@ async fn an_episode_is_made_and_handed_out() {
     assert!(!checks.is_empty() && checks.iter().all(|check| check["ok"] == true), "{report}");
     let (status, again) = served.post(&podcast(json!({"seed": 4}))).await;
     assert_eq!((status, &again["id"]), (StatusCode::OK, &job["id"]));
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_episode_takes_its_cover_and_intro_from_the_folder_for_that() {
+    let assets = tempfile::tempdir().expect("temp dir");
+    let tone = (0..48_000 * 4).flat_map(|n| [(n as f32 * 0.02).sin() * 0.3; 2]).collect();
+    Track::new(48_000, 2, tone)
+        .expect("a track")
+        .write_wav(&assets.path().join("tone.wav"))
+        .expect("written");
+    std::fs::write(assets.path().join("words.wav"), "no sound").expect("written");
+    let rgb = vec![90; 1500 * 1500 * 3];
+    let picture = Picture { width: 1500, height: 1500, rgb };
+    picture.save_png(&assets.path().join("cover.png")).expect("written");
+    let dir = assets.path().to_str().expect("UTF-8");
+    let served = Served::start(&[("REELSMITH_SERVER_ASSETS_DIR", dir)]).await;
+
+    let (status, answer) = served.post(&podcast(json!({"bed": "words.wav"}))).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+    let told = answer["error"]["message"].as_str().expect("a message");
+    assert!(
+        told.starts_with("music.bed: `words.wav` cannot be used as music") && !told.contains(dir),
+        "{told}"
+    );
+
+    let settings = json!({"cover": "cover.png", "intro": "tone.wav", "seed": 4});
+    let (status, job) = served.post(&podcast(settings)).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{job}");
+    let location = job["links"]["self"].as_str().expect("a link").to_owned();
+    served.events(&location, None).await.drain().await;
+    let made = json_of(served.get(&location).await).await;
+    assert_eq!(made["state"], "succeeded", "{made}");
+    let report = json_of(served.get(&format!("{location}/artifacts/report.json")).await).await;
+    assert_eq!((&report["intro"], &report["cover"]["source"]), (&"file tone.wav".into(), &"given".into()));
+    assert_eq!(report["sound"]["cover"], json!([1400, 1400]));
+    let inputs: Vec<&Value> =
+        report["inputs"].as_array().expect("inputs").iter().map(|input| &input["name"]).collect();
+    assert_eq!(inputs, ["tone.wav", "cover.png"]);
+    let listed = json_of(served.get("/api/v1/jobs").await).await;
+    assert_eq!(listed["jobs"][0]["title"], report["title"]);
     served.end().await;
 }
 

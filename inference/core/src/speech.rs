@@ -1,5 +1,9 @@
 //! Text to speech.
 
+pub mod mixture;
+
+pub use mixture::Mixture;
+
 use crate::cloning::CloneVoice;
 use crate::{Control, Footprint, Result};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! What the model speaks at once: neighbouring sentences in a group, a long group in several runs.
 
-use super::mixture::Mixture;
 use crate::phonemes::{SPACE, Symbol};
+use reelsmith_inference_core::speech::Mixture;
 use std::ops::Range;
 
 /// Symbols a second of `af_heart` at speed 1.

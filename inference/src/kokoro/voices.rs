@@ -1,8 +1,7 @@
 //! Voices: one style vector per length of text.
 
-use super::mixture::Mixture;
 use super::session::STYLE;
-use reelsmith_inference_core::speech::Voice;
+use reelsmith_inference_core::speech::{Mixture, Voice};
 use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};

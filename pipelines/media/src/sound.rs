@@ -18,11 +18,11 @@ pub mod source;
 pub mod tags;
 pub mod wav;
 
-pub use bed::{Mood, bed};
+pub use bed::{Again, Mood, bed, long_bed};
 pub use duck::Ducking;
 pub use loudness::{Loudness, measure};
 pub use master::{LoudnessTarget, Mastered, master_to_aac, master_to_mp3};
-pub use mix::{MixSpec, Music, mix};
+pub use mix::{MixSpec, Music, check_music, mix};
 pub use source::{Source, Tape};
 pub use tags::{Chapter, Tags};
 

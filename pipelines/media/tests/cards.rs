@@ -343,7 +343,15 @@ fn a_title_reads_over_any_picture_and_what_does_not_is_told() {
         drawn.checks.into_iter().filter(|check| !check.ok).map(|check| check.found).collect()
     };
     assert_eq!(failing(&"many words ".repeat(60)), ["cut short"]);
-    assert_eq!(failing("A rocket \u{1f680}"), ["without \u{1f680}"]);
+    assert_eq!(failing("A rocket \u{1f680}"), [""; 0], "what no font has is told, but spoils nothing");
+    let mut told = |title: &str| {
+        let drawn = thumbnail(&base, title, &mut fonts, &style("midnight"), 1, (320, 180)).expect("drawn");
+        (drawn.missing.clone(), drawn.told().pop().map(|check| (check.found, check.ok)))
+    };
+    let remark = Some(("without \u{1f680}, which no font has".to_owned(), true));
+    assert_eq!(told("A rocket \u{1f680}"), (vec!['\u{1f680}'], remark.clone()));
+    assert_eq!(told("\u{1f680}"), (vec!['\u{1f680}'], remark));
+    assert_eq!(told("A rocket").1.map(|(found, _)| found), Some("whole".to_owned()));
 }
 
 #[test]

@@ -5,7 +5,8 @@ use crate::error::{ErrorKind, PipelineError, Result};
 use crate::runner::Parts;
 use crate::spec::{Files, GivenFile};
 use reelsmith_media::picture::{self, Picture};
-use reelsmith_media::sound::Track;
+use reelsmith_media::sound::check_music;
+use reelsmith_media::{ErrorKind as MediaKind, MediaError};
 use std::path::{Path, PathBuf};
 use tokio::sync::Semaphore;
 
@@ -32,16 +33,28 @@ pub(super) async fn picture(
     store(parts, name, &checked.await?).await
 }
 
-/// A given sound file.
-pub(super) async fn music(parts: &Parts, files: &Files, name: &str) -> Result<GivenFile> {
+/// A given sound file, of which at most so many seconds will be heard: all of them are decoded, as what cannot be
+/// used would otherwise show after everything is spoken.
+pub(super) async fn music(parts: &Parts, files: &Files, name: &str, seconds: f64) -> Result<GivenFile> {
     let located = locate(files, name, MUSIC_BYTES);
-    let ffmpeg = parts.ffmpeg.clone();
+    let (ffmpeg, named) = (parts.ffmpeg.clone(), name.to_owned());
     let checked = decoding(move || {
         let path = located?;
-        Track::decode(&ffmpeg, &path, 1.0)?;
+        check_music(&ffmpeg, &path, seconds).map_err(|error| unusable(&named, error))?;
         Ok(path)
     });
     store(parts, name, &checked.await?).await
+}
+
+/// The file is what is wrong, and not the program that cannot decode it.
+fn unusable(name: &str, error: MediaError) -> PipelineError {
+    match error.kind() {
+        MediaKind::InvalidInput | MediaKind::ToolFailed => {
+            let message = format!("`{name}` cannot be used as music: {error}");
+            PipelineError::new(ErrorKind::InvalidInput, message).with_source(error)
+        }
+        _ => error.into(),
+    }
 }
 
 /// Decodes a file in its turn. The turn lasts as long as the work, even if nobody waits for it any more.

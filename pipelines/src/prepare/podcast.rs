@@ -1,18 +1,19 @@
 //! From the script of an episode to a job.
 
-use super::{PipelineError, files, first_words, in_script, known_palette, seed, wrong};
+use super::{PipelineError, files, first_words, in_script, in_setting, known_palette, seed, wrong};
 use super::{WORDS_A_SECOND, WORDS_A_SECOND_AT_MOST};
-use crate::dialogue::{Turn, speakers};
+use crate::dialogue::{MOST_NAME, Turn, speakers};
 use crate::error::{ErrorKind, Result};
 use crate::names;
-use crate::rundown::{INTRO_SECONDS, OUTRO_SECONDS};
+use crate::rundown::{BED_SECONDS, INTRO_SECONDS, INTRO_UNDER, OUTRO_SECONDS, OUTRO_UNDER};
 use crate::runner::Parts;
+use crate::script::podcast::VOICE_CHARS;
 use crate::script::{EpisodeDocument, EpisodeField, Music, limits, music_expected, spoken_words};
 use crate::spec::{
     Files, GivenFile, JobSpec, MusicChoice, Podcast, PodcastChapter, PodcastMusic, PodcastOptions,
     PodcastTurn,
 };
-use reelsmith_inference_core::speech::Voice;
+use reelsmith_inference_core::speech::{Mixture, Voice};
 use reelsmith_media::picture::Picture;
 use reelsmith_media::sound::LoudnessTarget;
 use reelsmith_media::sound::episode::MAX_SECONDS;
@@ -77,10 +78,13 @@ fn title(document: &EpisodeDocument) -> String {
     script.title.clone().or(chapter).unwrap_or_else(|| first_words(words))
 }
 
+/// What may be a voice.
+const VOICE: &str = "a voice's name, or some with their shares, as `af_heart:0.6+am_adam:0.4`";
+
 /// Which voice each speaker has. A speaker named like a voice needs none.
 ///
 /// # Errors
-/// `UnknownName` or `InvalidScript` for a voice or a speaker that there is not.
+/// `UnknownName` or `InvalidScript` for a voice or a speaker that there is not, or cannot be.
 pub fn check_voices(
     known: &[Voice],
     document: &EpisodeDocument,
@@ -93,17 +97,26 @@ pub fn check_voices(
     let given = given.chain(options.voices.iter().map(|pair| (pair, true)));
     let mut voices: BTreeMap<String, String> = BTreeMap::new();
     for ((speaker, voice), from_options) in given {
-        let said = |problem: &str, expected: &str| {
+        let wrong = |kind: ErrorKind, problem: &str, expected: &str| {
             let field = EpisodeField::Voice(speaker.clone());
-            wrong(document, from_options, field, ErrorKind::UnknownName, problem, expected)
+            wrong(document, from_options, field, kind, problem, expected)
         };
+        let said = |problem: &str, expected: &str| wrong(ErrorKind::UnknownName, problem, expected);
+        if speaker.chars().count() > MOST_NAME {
+            let problem = format!("a speaker's name of {} characters", speaker.chars().count());
+            return Err(wrong(ErrorKind::Limit, &problem, &format!("at most {MOST_NAME}")));
+        }
         if !speakers.contains(speaker.as_str()) {
             let hint = names::hint(speaker, speakers.iter().copied());
             return Err(said(&format!("nobody is called `{speaker}`; {hint}"), "the name of a speaker"));
         }
-        // A mixture: names with shares, which the model checks.
-        for part in voice.split('+') {
-            let name = part.split(':').next().unwrap_or_default().trim();
+        if voice.chars().count() > VOICE_CHARS {
+            let problem = format!("the voice of `{speaker}` has more than {VOICE_CHARS} characters");
+            return Err(wrong(ErrorKind::Limit, &problem, VOICE));
+        }
+        let mixture = Mixture::parse(voice);
+        let mixture = mixture.map_err(|error| wrong(ErrorKind::InvalidInput, &error.to_string(), VOICE))?;
+        for (name, _) in mixture.parts {
             if !known.contains(&name) {
                 let hint = names::hint(name, known.iter().copied());
                 return Err(said(&format!("there is no voice `{name}`; {hint}"), "a voice's name"));
@@ -184,17 +197,28 @@ async fn music(
     given: &Files,
 ) -> Result<PodcastMusic> {
     let script = &document.script.music;
-    let choose = |option: &Option<Music>, own: &Option<Music>, field: &'static str| {
+    let intro_seconds = script.intro_seconds.unwrap_or(INTRO_SECONDS);
+    let outro_seconds = script.outro_seconds.unwrap_or(OUTRO_SECONDS);
+    let choose = |option: &Option<Music>, own: &Option<Music>, field: &'static str, seconds: f64| {
         let (from_options, wanted) = (option.is_some(), option.clone().or_else(|| own.clone()));
-        choose(parts, document, given, wanted.unwrap_or(Music::None), (from_options, field))
+        choose(parts, document, given, wanted.unwrap_or(Music::None), Use { from_options, field, seconds })
     };
     Ok(PodcastMusic {
-        intro: choose(&options.intro, &script.intro, "music.intro").await?,
-        bed: choose(&options.bed, &script.bed, "music.bed").await?,
-        outro: choose(&options.outro, &script.outro, "music.outro").await?,
-        intro_seconds: script.intro_seconds.unwrap_or(INTRO_SECONDS),
-        outro_seconds: script.outro_seconds.unwrap_or(OUTRO_SECONDS),
+        intro: choose(&options.intro, &script.intro, "music.intro", intro_seconds + INTRO_UNDER).await?,
+        bed: choose(&options.bed, &script.bed, "music.bed", BED_SECONDS).await?,
+        outro: choose(&options.outro, &script.outro, "music.outro", outro_seconds + OUTRO_UNDER).await?,
+        intro_seconds,
+        outro_seconds,
     })
+}
+
+/// What music is for, and who wants it.
+struct Use {
+    from_options: bool,
+    /// The setting that names it.
+    field: &'static str,
+    /// What of it may be heard.
+    seconds: f64,
 }
 
 async fn choose(
@@ -202,8 +226,11 @@ async fn choose(
     document: &EpisodeDocument,
     given: &Files,
     wanted: Music,
-    (from_options, field): (bool, &'static str),
+    Use { from_options, field, seconds }: Use,
 ) -> Result<MusicChoice> {
+    if let Music::File(name) = &wanted {
+        check_path(field, name)?;
+    }
     if let Err(error) = wanted.check() {
         let (field, problem) = (EpisodeField::Setting(field), error.to_string());
         return Err(wrong(document, from_options, field, error.kind(), &problem, &music_expected()));
@@ -212,8 +239,9 @@ async fn choose(
         Music::None => Ok(MusicChoice::None),
         Music::Mood(mood) => Ok(MusicChoice::Mood(mood)),
         Music::File(name) => {
-            let file = files::music(parts, given, &name).await.map_err(|error| match from_options {
-                true => error,
+            let heard = files::music(parts, given, &name, seconds).await;
+            let file = heard.map_err(|error| match from_options {
+                true => in_setting(field, error),
                 false => in_script(document, EpisodeField::Setting(field), error, "sound file"),
             });
             file.map(MusicChoice::File)
@@ -228,12 +256,25 @@ async fn cover(
     given: &Files,
 ) -> Result<Option<GivenFile>> {
     let Some(name) = options.cover.as_ref().or(document.script.cover.as_ref()) else { return Ok(None) };
+    check_path("cover", name)?;
     let picture =
         files::picture(parts, given, name, large_enough).await.map_err(|error| match options.cover {
-            Some(_) => error,
+            Some(_) => in_setting("cover", error),
             None => in_script(document, EpisodeField::Setting("cover"), error, "picture"),
         });
     picture.map(Some)
+}
+
+/// The limit that a script has; here for what a command or request names.
+fn check_path(setting: &str, path: &str) -> Result<()> {
+    match path.chars().count() {
+        0..=limits::PATH_CHARS => Ok(()),
+        chars => {
+            let most = limits::PATH_CHARS;
+            let message = format!("{setting}: a path of {chars} characters; at most {most} are taken");
+            Err(PipelineError::new(ErrorKind::Limit, message))
+        }
+    }
 }
 
 fn large_enough(picture: &Picture) -> Result<()> {

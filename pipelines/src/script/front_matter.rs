@@ -5,12 +5,15 @@ use super::node::{self, Node, Value};
 use super::place::Source;
 use std::ops::Range;
 
+/// Bytes of settings: those of a thousand speakers take less.
+const MOST_BYTES: usize = 64 << 10;
+
 /// Finds the front matter in `text[from..]`: the range of its YAML and where the body starts.
 ///
 /// `Ok(None)` if the text does not start with a line `---`.
 ///
 /// # Errors
-/// If the closing line is missing.
+/// If the closing line is missing or comes after [`MOST_BYTES`].
 pub(super) fn find(source: &Source, from: usize) -> Result<Option<(Range<usize>, usize)>, ScriptError> {
     let text = &source.text[from..];
     let blank = text.len() - text.trim_start().len();
@@ -20,16 +23,25 @@ pub(super) fn find(source: &Source, from: usize) -> Result<Option<(Range<usize>,
     let start = open + first.len();
     let mut at = start;
     for line in lines {
+        if at - start > MOST_BYTES {
+            break;
+        }
         if matches!(line.trim_end(), "---" | "...") {
             return Ok(Some((start..at, at + line.len())));
         }
         at += line.len();
     }
-    Err(source.error(
-        open..open + 3,
-        "the front matter that starts here does not end",
-        "a line `---` after the last setting",
-    ))
+    let (message, expected) = match at - start > MOST_BYTES {
+        true => (
+            "the front matter that starts here is too long",
+            format!("at most {MOST_BYTES} bytes before a line `---`"),
+        ),
+        false => (
+            "the front matter that starts here does not end",
+            "a line `---` after the last setting".to_owned(),
+        ),
+    };
+    Err(source.error(open..open + 3, message, expected))
 }
 
 /// Takes a setting: its name and the place of that, and its value.

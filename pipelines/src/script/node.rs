@@ -45,12 +45,13 @@ impl Value {
 /// Reads `text[within]` as one YAML document.
 pub(super) fn read(source: &Source, within: Range<usize>, expected: &str) -> Result<Node, ScriptError> {
     let text = &source.text[within.clone()];
+    let lines = Lines::of(text);
     let raw: Spanned<Raw> = serde_saphyr::from_str(text).map_err(|error| {
         let error = error.without_snippet();
-        let at = error.location().and_then(|l| offset(text, l)).unwrap_or(0);
+        let at = error.location().and_then(|l| lines.offset(l)).unwrap_or(0);
         source.error(within.start + at..within.start + at, first_line(&error.to_string()), expected)
     })?;
-    Ok(place(raw, text, within.start))
+    Ok(place(raw, &lines, within.start))
 }
 
 /// The reader's message without its own line and column, which count from the front matter.
@@ -60,37 +61,54 @@ fn first_line(message: &str) -> String {
     line[..end].trim_start_matches("error: ").to_owned()
 }
 
-/// Where a location lies in the text, in bytes.
-fn offset(text: &str, location: serde_saphyr::Location) -> Option<usize> {
-    let line = usize::try_from(location.line()).ok()?.checked_sub(1)?;
-    let column = usize::try_from(location.column()).ok()?.checked_sub(1)?;
-    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
-    let rest = &text[start.min(text.len())..];
-    let within = rest.char_indices().nth(column).map_or(rest.len(), |(i, _)| i);
-    Some((start + within).min(text.len()))
+/// A text and where its lines begin, so that many places in it are found without going through it for each.
+struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
 }
 
-fn range_of<T>(raw: &Spanned<T>, text: &str, base: usize) -> Range<usize> {
-    let start = offset(text, raw.referenced).unwrap_or(0);
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+        Self { text, starts: starts.collect() }
+    }
+
+    /// Where a location lies, in bytes.
+    fn offset(&self, location: serde_saphyr::Location) -> Option<usize> {
+        let told = location.span().byte_offset().and_then(|at| usize::try_from(at).ok());
+        if let Some(at) = told.filter(|at| self.text.is_char_boundary(*at)) {
+            return Some(at);
+        }
+        let line = usize::try_from(location.line()).ok()?.checked_sub(1)?;
+        let column = usize::try_from(location.column()).ok()?.checked_sub(1)?;
+        let start = self.starts.get(line).copied().unwrap_or(self.text.len());
+        let rest = &self.text[start..];
+        let within = rest.char_indices().nth(column).map_or(rest.len(), |(i, _)| i);
+        Some(start + within)
+    }
+}
+
+fn range_of<T>(raw: &Spanned<T>, lines: &Lines, base: usize) -> Range<usize> {
+    let start = lines.offset(raw.referenced).unwrap_or(0);
     let length = raw.referenced.span().byte_len().and_then(|n| usize::try_from(n).ok()).unwrap_or(1);
-    base + start..base + (start + length).min(text.len())
+    base + start..base + (start + length).min(lines.text.len())
 }
 
-fn place(raw: Spanned<Raw>, text: &str, base: usize) -> Node {
-    let range = range_of(&raw, text, base);
+fn place(raw: Spanned<Raw>, lines: &Lines, base: usize) -> Node {
+    let range = range_of(&raw, lines, base);
     let value = match raw.value {
         Raw::Null => Value::Null,
         Raw::Bool(b) => Value::Bool(b),
         Raw::Unsigned(n) => Value::Unsigned(n),
         Raw::Number(n) => Value::Number(n),
         Raw::Text(t) => Value::Text(t),
-        Raw::List(items) => Value::List(items.into_iter().map(|i| place(i, text, base)).collect()),
+        Raw::List(items) => Value::List(items.into_iter().map(|i| place(i, lines, base)).collect()),
         Raw::Map(entries) => Value::Map(
             entries
                 .into_iter()
                 .map(|(k, v)| {
-                    let at = range_of(&k, text, base);
-                    (k.value, at, place(v, text, base))
+                    let at = range_of(&k, lines, base);
+                    (k.value, at, place(v, lines, base))
                 })
                 .collect(),
         ),

@@ -5,13 +5,13 @@
 
 use super::front_matter;
 use super::inline;
-use super::lines::{is_rule, strip_marker, trim_closing};
+use super::lines::{is_definition, is_rule, strip_marker, trim_closing};
 use super::markdown::{READABLE, check_size, control_character, mark, mask_comments, unspeakable};
 use super::node::{Node, Value};
 use super::place::{Document, Source};
 use super::values::{self, line, number};
 use super::{Music, ScriptError, limits};
-use crate::dialogue::{MOST_BYTES, NOBODY, Reader, Turn, USUAL_PAUSE};
+use crate::dialogue::{LOST_PAUSE, MOST_BYTES, MOST_NAME, NOBODY, Reader, Turn, USUAL_PAUSE, escaped};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -23,6 +23,8 @@ pub const TURN_CHARS: usize = 3000;
 pub const CHAPTERS: usize = 100;
 /// Characters of names of people and shows at most.
 const NAME_CHARS: usize = 100;
+/// Characters of a voice's name or of a mixture at most.
+pub(crate) const VOICE_CHARS: usize = 200;
 /// Characters of the description at most: what Apple Podcasts takes of an episode's.
 const DESCRIPTION_CHARS: usize = 4000;
 /// Silence before a chapter's first word, in seconds, where nothing is said of it: long enough for the music to rise.
@@ -62,6 +64,8 @@ pub enum EpisodeField {
     Turn(usize),
     /// A chapter's heading, from 0.
     Chapter(usize),
+    /// The line of a pause after which nothing is said.
+    LostPause,
 }
 
 /// An episode's script with the text it came from.
@@ -151,10 +155,18 @@ pub fn parse_episode(source: &str, name: &str) -> Result<EpisodeDocument, Script
         parser.line(line.trim_end(), at, first + number)?;
         at += line.len();
     }
-    let Parser { mut episode, places, reader, .. } = parser;
+    let Parser { mut episode, mut places, reader, .. } = parser;
+    let lost = reader.lost_pause();
     episode.turns = reader.turns;
+    if let Some(line) = lost {
+        let before = source.text.split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>();
+        places.insert(EpisodeField::LostPause, before..before);
+    }
     let document = Document { script: episode, source, places };
     check(&document)?;
+    if lost.is_some() {
+        return Err(document.error(EpisodeField::LostPause, LOST_PAUSE, EXPECTED));
+    }
     Ok(document)
 }
 
@@ -198,8 +210,17 @@ impl Parser<'_> {
     }
 
     fn voices(&mut self, node: &Node) -> Result<(), ScriptError> {
-        for (speaker, _, node) in map(self.source, node, "a voice for each speaker, as `Ada: bf_emma`")? {
-            let voice = line(self.source, node, "a voice's name or a mixture, for example `bf_emma`", 200)?;
+        for (speaker, at, node) in map(self.source, node, "a voice for each speaker, as `Ada: bf_emma`")? {
+            let chars = speaker.chars().count();
+            if speaker.trim() != speaker || speaker.contains([':', '\n']) || !(1..=MOST_NAME).contains(&chars)
+            {
+                let expected =
+                    format!("1 to {MOST_NAME} characters without a colon, as a line may begin with them");
+                return Err(self.source.error(at.clone(), "this is no speaker's name", expected));
+            }
+            let expected = "a voice's name or a mixture, for example `bf_emma`";
+            let voice = line(self.source, node, expected, VOICE_CHARS)?;
+            self.reader.known(speaker);
             self.episode.voices.insert(speaker.clone(), voice);
             self.places.insert(EpisodeField::Voice(speaker.clone()), node.range.clone());
         }
@@ -244,6 +265,10 @@ impl Parser<'_> {
         if text.starts_with('#') {
             return self.heading(text, range);
         }
+        // `[^1]: a source` and `[name]: an address` are for readers.
+        if is_definition(text) {
+            return Ok(());
+        }
         let problem = match is_rule(text) {
             true => Some("a rule says nothing here"),
             false => unspeakable(text),
@@ -253,10 +278,14 @@ impl Parser<'_> {
             return Err(self.source.error(range, problem, expected));
         }
         let before = self.reader.turns.len();
-        let read = self.reader.line(&inline::spoken(strip_marker(text).0), number);
+        let text = strip_marker(text).0;
+        let spoken = inline::spoken(text);
+        let read = match escaped(text) {
+            true => self.reader.goes_on(&spoken, number),
+            false => self.reader.line(&spoken, number),
+        };
         read.map_err(|why| self.source.error(range.clone(), why, EXPECTED))?;
         for turn in before..self.reader.turns.len() {
-            self.reader.usual_pause(self.pause);
             self.places.insert(EpisodeField::Turn(turn), range.clone());
         }
         Ok(())
@@ -278,8 +307,7 @@ impl Parser<'_> {
             let expected = format!("`# ` and a chapter's title of 1 to {} characters", limits::TITLE_CHARS);
             return Err(self.source.error(range, problem, expected));
         }
-        self.reader.part();
-        self.reader.usual_pause(self.pause.max(CHAPTER_PAUSE));
+        self.reader.part(self.pause.max(CHAPTER_PAUSE));
         self.places.insert(EpisodeField::Chapter(self.episode.chapters.len()), range);
         self.episode.chapters.push(ChapterStart { title, turn: self.reader.turns.len() });
         Ok(())

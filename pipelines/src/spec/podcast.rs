@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Raised when the same spec would give other files; part of a job's identity.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// What a command may set beside the script. Each goes before the script's own setting.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -113,4 +113,43 @@ pub struct PodcastMusic {
     pub intro_seconds: f64,
     /// Seconds for which the outro is heard after the last word, where it is as long.
     pub outro_seconds: f64,
+}
+
+#[cfg(test)]
+impl Podcast {
+    /// An episode of so many turns, for tests.
+    pub(crate) fn of_turns(turns: usize) -> Self {
+        let turn = |n: usize| PodcastTurn {
+            speaker: "Ada".into(),
+            voice: "hum".into(),
+            speed: 1.0,
+            text: format!("Turn {n}."),
+            pause: 0.0,
+            line: n + 1,
+        };
+        let music = || MusicChoice::None;
+        Self {
+            version: VERSION,
+            title: "All".into(),
+            author: None,
+            show: None,
+            description: None,
+            language: "en".into(),
+            model: ModelId("hum".into()),
+            turns: (0..turns).map(turn).collect(),
+            chapters: Vec::new(),
+            music: PodcastMusic {
+                intro: music(),
+                bed: music(),
+                outro: music(),
+                intro_seconds: 6.0,
+                outro_seconds: 8.0,
+            },
+            cover: None,
+            palette: "auto".into(),
+            seed: 1,
+            loudness: LoudnessTarget { lufs: -16.0, tolerance_lu: 0.1, true_peak_dbtp: -1.0 },
+            models: Vec::new(),
+        }
+    }
 }

@@ -24,20 +24,31 @@ pub(super) async fn keep(
     outputs: &[Artifact],
     context: &StepContext,
 ) -> Result<StepOutput> {
-    let bad: Vec<String> = checks
-        .iter()
-        .filter(|check| !check.ok)
-        .map(|check| format!("{} is {} instead of {}", check.name, check.found, check.expected))
-        .collect();
-    if !bad.is_empty() {
-        let message = format!("the finished files are not what was ordered: {}", bad.join(", "));
-        return Err(PipelineError::new(ErrorKind::Verification, message));
-    }
+    hold(checks)?;
     let recipe = recipe("report", VERSION, &outputs.iter().collect::<Vec<_>>(), json!({}));
     let json = serde_json::to_vec_pretty(report).expect("texts and numbers are always JSON");
     let kept = Kept { name: "report.json".into(), media_type: "application/json", recipe: &recipe };
     let artifact = context.keep_bytes(json, kept).await?;
     Ok(StepOutput { artifacts: vec![artifact], detail: json!({ "checks": checks.len() }) })
+}
+
+/// Whether all checks hold.
+///
+/// # Errors
+/// `Verification` names every one that does not.
+pub(super) fn hold(checks: &[Check]) -> Result<()> {
+    let bad: Vec<String> = checks
+        .iter()
+        .filter(|check| !check.ok)
+        .map(|check| format!("{} is {} instead of {}", check.name, check.found, check.expected))
+        .collect();
+    match bad.is_empty() {
+        true => Ok(()),
+        false => {
+            let message = format!("the finished files are not what was ordered: {}", bad.join(", "));
+            Err(PipelineError::new(ErrorKind::Verification, message))
+        }
+    }
 }
 
 /// Loudness and true peak of the decoded sound.

@@ -4,7 +4,7 @@ use crate::engine::StepContext;
 use crate::error::{ErrorKind, PipelineError, Result};
 use crate::spec::MusicChoice;
 use reelsmith_media::ffmpeg::Ffmpeg;
-use reelsmith_media::sound::{Mood, Track, bed};
+use reelsmith_media::sound::{Again, Mood, Track, bed, long_bed};
 use reelsmith_storage::{Artifact, Digest};
 use serde_json::json;
 use std::path::PathBuf;
@@ -47,6 +47,28 @@ impl Score {
             Self::Silence => None,
             Self::Composed(mood) => Some(bed(seed, *mood, seconds)?),
             Self::Given(path) => Some(Track::decode(ffmpeg, path, seconds)?),
+        })
+    }
+}
+
+/// Music, and how it goes on for longer than it lasts.
+pub(super) type Piece = (Track, Option<Again>);
+
+impl Score {
+    /// Music that lies under all that is said, for so many seconds: of a file the first `most`.
+    pub(super) fn lie(
+        &self,
+        ffmpeg: &Ffmpeg,
+        seed: u64,
+        (seconds, most): (f64, f64),
+    ) -> Result<Option<Piece>> {
+        Ok(match self {
+            Self::Silence => None,
+            Self::Composed(mood) => {
+                let (track, again) = long_bed(seed, *mood, seconds)?;
+                Some((track, Some(again)))
+            }
+            Self::Given(path) => Some((Track::decode(ffmpeg, path, most)?, None)),
         })
     }
 }

@@ -15,6 +15,6 @@ use reelsmith_storage::Artifact;
 /// The time line, as the step `sound` has laid it, and the artifact that says so.
 async fn rundown(context: &StepContext) -> Result<(Rundown, Artifact)> {
     let record = context.record(&StepKey::whole("sound")).await?;
-    let artifact = output(&record, "rundown.json")?.clone();
+    let artifact = output(&record, sound::RUNDOWN)?.clone();
     Ok((context.read_json(&artifact).await?, artifact))
 }

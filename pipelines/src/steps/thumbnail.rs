@@ -44,7 +44,7 @@ pub(crate) async fn run(parts: &Parts, short: &Short, context: &StepContext) -> 
             let mut fonts = Fonts::load(&files)?;
             let drawn = thumbnail(&base, &of.title, &mut fonts, &looks.style, of.seed, size)?;
             write_jpeg_under(&drawn.picture, &[], cover.max_bytes, &path)?;
-            Ok(drawn.checks)
+            Ok(drawn.told())
         })
         .await?;
     let parameters = json!({

@@ -21,6 +21,9 @@ pub(super) fn words_name(part: usize) -> String {
     format!("voice-{part:03}.json")
 }
 
+/// The field of the detail that says how long it takes from the first word to the last, in seconds.
+pub(crate) const SAID: &str = "said_seconds";
+
 /// What is to be said, and by what.
 pub(crate) struct Narration<'a> {
     /// Which part of the stage it is.
@@ -46,8 +49,9 @@ pub(crate) async fn run(
     });
     let Speech { samples, sample_rate, words } = speak(parts, model, request, context).await?;
     let seconds = samples.len() as f64 / f64::from(sample_rate);
-    let found = json!({ "speech_seconds": seconds, "words": words.len() });
     let spoken = Spoken { seconds, sample_rate, words };
+    let (first, last) = spoken.bounds();
+    let found = json!({ "speech_seconds": seconds, "words": spoken.words.len(), SAID: last - first });
 
     let path = context.dir().join(sound_name(part));
     let wav = path.clone();

@@ -1,6 +1,6 @@
 //! The table of jobs.
 
-use super::rows::{JOB, JobRow, now};
+use super::rows::{JOB, JobRow, LISTED, now};
 use super::{SqliteStore, no_such_job};
 use crate::jobs::{Created, Job, JobPage, JobState, ListJobs, NewJob};
 use crate::{ErrorKind, Result, StorageError, check};
@@ -50,7 +50,7 @@ impl SqliteStore {
 
     pub(super) async fn page(&self, which: ListJobs) -> Result<JobPage> {
         let limit = check::rows(which.limit, PAGE_DEFAULT) as usize;
-        let mut query = QueryBuilder::<Sqlite>::new(format!("SELECT {JOB} FROM jobs WHERE seq < "));
+        let mut query = QueryBuilder::<Sqlite>::new(format!("SELECT {LISTED} FROM jobs WHERE seq < "));
         query.push_bind(before(which.cursor.as_deref())?);
         if let Some(tenant) = which.tenant {
             query.push(" AND tenant = ").push_bind(tenant);

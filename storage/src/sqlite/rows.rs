@@ -9,6 +9,10 @@ use time::OffsetDateTime;
 /// The columns of [`JobRow`].
 pub(super) const JOB: &str = "seq, id, kind, spec, tenant, state, error, created_us, updated_us";
 
+/// The same for lists: of a spec, which may have a megabyte, the title alone.
+pub(super) const LISTED: &str = "seq, id, kind, json_patch('{}', json_object('title', json_extract(spec, '$.title'))) \
+     AS spec, tenant, state, error, created_us, updated_us";
+
 #[derive(FromRow)]
 pub(super) struct JobRow {
     pub(super) seq: i64,

@@ -172,7 +172,10 @@ async fn everything_agrees(store: &dyn Jobs, model: &Model) -> Result<(), TestCa
     let listed = store.list(ListJobs::default()).await.unwrap().jobs;
     prop_assert_eq!(listed.len(), model.0.len());
     for (job, known) in listed.iter().rev().zip(&model.0) {
-        agrees(job, known)?;
+        prop_assert!(job.spec.as_object().is_some_and(|spec| spec.keys().all(|key| key == "title")));
+        let spec = new_job(&known.id).spec;
+        prop_assert_eq!(job.spec.get("title"), spec.get("title"));
+        agrees(&Job { spec, ..job.clone() }, known)?;
         let steps = store.steps(&known.id).await.unwrap();
         let steps: Vec<_> = steps.into_iter().map(|step| (step.name, step.outputs)).collect();
         prop_assert_eq!(&steps, &known.steps);

@@ -27,7 +27,7 @@ pub(crate) async fn conforms(jobs: &dyn Jobs) {
 }
 
 pub(crate) fn new_job(id: &str) -> NewJob {
-    NewJob { id: id.into(), kind: "short".into(), spec: json!({"id": id}), tenant: None }
+    NewJob { id: id.into(), kind: "short".into(), spec: json!({"id": id, "title": id}), tenant: None }
 }
 
 pub(crate) fn artifact(name: &str) -> Artifact {

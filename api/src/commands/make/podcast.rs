@@ -1,6 +1,6 @@
 //! `reelsmith make podcast`: an episode from a script with speakers.
 
-use super::{Product, beside, given_music, own_data, read_text, resumable, run_job};
+use super::{Product, beside, given_music, own_data, read_text, resumable, run_job, spare};
 use crate::cli::speech::Podcast as Args;
 use crate::commands::speech::pairs;
 use crate::commands::{Context, summary};
@@ -11,6 +11,7 @@ use crate::publish::OutputFolder;
 use crate::pulling::provide;
 use reelsmith_pipelines::dialogue::MOST_BYTES;
 use reelsmith_pipelines::script::parse_episode;
+use reelsmith_pipelines::spec::MusicChoice;
 use reelsmith_pipelines::{EpisodeDocument, PodcastOptions, check_voices};
 
 /// What a person gets.
@@ -59,6 +60,10 @@ async fn make(
     let preparing =
         async { house.runner.prepare_podcast(document, options, &files).await.map_err(pipeline_failure) };
     let podcast = unless(&context.cancel, preparing).await.map_err(resumable)?;
+    let music = &podcast.music;
+    let music = [&music.intro, &music.bed, &music.outro].into_iter().filter_map(MusicChoice::file);
+    let given = music.chain(&podcast.cover);
+    spare(&args.script, given, (folder.dir(), &podcast.title), &PRODUCT)?;
     let (job, paths) = run_job(context, house, podcast, folder, &PRODUCT).await?;
     summary::tell(context, &job, &paths, PRODUCT.report(&paths), summary::podcast)
 }

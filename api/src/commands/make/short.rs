@@ -1,6 +1,6 @@
 //! `reelsmith make short`: a captioned vertical video from a script.
 
-use super::{Product, given_music, own_data, read_text, resumable, run_job};
+use super::{Product, given_music, own_data, read_text, resumable, run_job, spare};
 use crate::cli::Short as Args;
 use crate::commands::{Context, summary};
 use crate::exit::{Failure, Outcome};
@@ -58,6 +58,8 @@ async fn make(
     let preparing =
         async { house.runner.prepare(document, &options, &files).await.map_err(pipeline_failure) };
     let short = unless(&context.cancel, preparing).await.map_err(resumable)?;
+    let given = short.scenes.iter().filter_map(|scene| scene.picture.as_ref()).chain(short.music.file());
+    spare(&args.script, given, (folder.dir(), &short.title), &PRODUCT)?;
     let (job, paths) = run_job(context, house, short, folder, &PRODUCT).await?;
     summary::tell(context, &job, &paths, PRODUCT.report(&paths), summary::short)
 }

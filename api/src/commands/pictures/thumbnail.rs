@@ -16,7 +16,7 @@ use reelsmith_inference_core::image::ImageRequest;
 use reelsmith_media::cards::{CardSpec, CardStyle, background};
 use reelsmith_media::picture::{Format, Note, Picture};
 use reelsmith_media::probe::Check;
-use reelsmith_media::thumbnail::{thumbnail, write_jpeg_under};
+use reelsmith_media::thumbnail::{Thumbnail, thumbnail, write_jpeg_under};
 use reelsmith_media::typeset::Fonts;
 use reelsmith_pipelines::images::{Recipe, bucket};
 use reelsmith_pipelines::preset::CoverRules;
@@ -138,7 +138,7 @@ async fn write(
                 "--title: no font here has any of its characters; write it in others",
             ));
         }
-        refuse(&drawn.checks)?;
+        refuse(&drawn)?;
         make_folder(&out)?;
         write_jpeg_under(&drawn.picture, &notes, cover.max_bytes, &out).map_err(media_failure)?;
         Ok(drawn.checks)
@@ -153,10 +153,14 @@ fn card(title: &str, about: &str, style: &CardStyle, seed: u64, size: (u32, u32)
     background(&spec).map_err(media_failure)
 }
 
-fn refuse(checks: &[Check]) -> Outcome {
-    let bad: Vec<String> = checks
+/// A cover alone is made again in a moment: what a job forgives is refused here.
+fn refuse(drawn: &Thumbnail) -> Outcome {
+    let all = drawn.told();
+    let (own, remarks) = all.split_at(drawn.checks.len());
+    let bad: Vec<String> = own
         .iter()
         .filter(|check| !check.ok)
+        .chain(remarks)
         .map(|check| format!("{}: {} instead of {}", check.name, check.found, check.expected))
         .collect();
     match bad.is_empty() {

@@ -104,6 +104,8 @@ pub fn probe_sound(ffmpeg: &Ffmpeg, path: &Path) -> Result<SoundProbe> {
 pub struct EpisodeOrder<'a> {
     /// Title.
     pub title: &'a str,
+    /// Artist, album and description by the names that [`SoundProbe::tags`] has for them, as `artist`.
+    pub tags: &'a [(&'a str, &'a str)],
     /// Length in seconds.
     pub seconds: f64,
     /// Chapters.
@@ -118,18 +120,21 @@ const BITRATE: u64 = 320_000;
 impl EpisodeOrder<'_> {
     /// Compares a file with the order, point by point.
     pub fn compare(&self, found: &SoundProbe) -> Vec<Check> {
-        let title = found.tags.get("title").map(String::as_str).unwrap_or_default();
+        let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let tag = |name: &str| found.tags.get(name).map(String::as_str).unwrap_or_default();
         let is_square = found.cover.is_some_and(|(width, height)| width == height && width > 0);
-        vec![
+        let mut checks = vec![
             same("sound codec", &"mp3", &found.codec.as_str()),
             same("bit rate", &BITRATE, &found.bitrate),
             same("sample rate", &crate::sound::MIX_RATE, &found.sample_rate),
             same("channels", &2, &found.channels),
             near("duration", self.seconds, found.seconds, TOLERANCE),
-            same("title", &self.title.split_whitespace().collect::<Vec<_>>().join(" ").as_str(), &title),
+            same("title", &one_line(self.title).as_str(), &tag("title")),
             same("chapters", &told(self.chapters), &told(&found.chapters)),
             same("square cover", &true, &is_square),
-        ]
+        ];
+        checks.extend(self.tags.iter().map(|(name, text)| same(name, &one_line(text).as_str(), &tag(name))));
+        checks
     }
 }
 

@@ -11,6 +11,8 @@ mod space;
 mod style;
 mod synth;
 
+pub use repeat::Again;
+
 use super::biquad::Biquad;
 use super::limiter::limit;
 use super::{MIX_RATE, Track, db_to_amplitude, in_range, loudness, mix};
@@ -85,17 +87,41 @@ pub fn bed(seed: u64, mood: Mood, seconds: f64) -> Result<Track> {
     piece(seed, mood, seconds, MAX_SECONDS)
 }
 
-/// A bed of which at most `longest` seconds are composed and played.
-fn piece(seed: u64, mood: Mood, seconds: f64, longest: f64) -> Result<Track> {
+/// A bed for so many seconds, of which at most [`LONGEST_PIECE`] are composed and played: the rest are bars from its
+/// middle again, as [`Again`] tells, so that hours of it take no more memory.
+///
+/// # Errors
+/// `InvalidInput` if `seconds` is less than 1 or no number.
+pub fn long_bed(seed: u64, mood: Mood, seconds: f64) -> Result<(Track, Again)> {
+    in_range("the length of a music bed", seconds, 1.0..=MOST_SECONDS)?;
+    let bars = bars(seed, mood, seconds, LONGEST_PIECE);
+    Ok((level(played(seed, mood, &bars))?, bars.again()))
+}
+
+/// Seconds of a long bed that are composed.
+const LONGEST_PIECE: f64 = 120.0;
+/// Seconds of a long bed at most: a day.
+const MOST_SECONDS: f64 = 86_400.0;
+
+fn bars(seed: u64, mood: Mood, seconds: f64, longest: f64) -> repeat::Bars {
+    repeat::Bars::of(seconds, longest, score::tempo(seed, &style::of(mood)))
+}
+
+/// The piece of which a bed is made, not yet levelled.
+fn played(seed: u64, mood: Mood, bars: &repeat::Bars) -> Track {
     let style = style::of(mood);
-    let bars = repeat::Bars::of(seconds, longest, score::tempo(seed, &style));
-    let frames = repeat::frames(bars.composed());
     let score = score::compose(seed, &style, bars.composed());
-    let mut buses = synth::play(&score, &style, frames);
+    let mut buses = synth::play(&score, &style, repeat::frames(bars.composed()));
     space::echo(&mut buses.plucks, score.beat * 0.75);
     let mut track = space::blend(buses, &style);
     clean(&mut track);
-    level(bars.repeat(track, seconds))
+    track
+}
+
+/// A bed of which at most `longest` seconds are composed and played.
+fn piece(seed: u64, mood: Mood, seconds: f64, longest: f64) -> Result<Track> {
+    let bars = bars(seed, mood, seconds, longest);
+    level(bars.repeat(played(seed, mood, &bars), seconds))
 }
 
 /// Takes away what no speaker of a phone plays and what would hiss under a voice; fades the end.

@@ -2,6 +2,7 @@
 //!
 //! Only what sounds in the few seconds being mixed is in memory, so an episode may last for hours.
 
+use super::bed::Again;
 use super::loudness::{Meter, Reads};
 use super::mix::{HIGH_PASS_HZ, LOOP_CROSSFADE, MIN_MUSIC, prepared};
 use super::{Ducking, MIX_RATE, Tape, Track, db_to_amplitude, equal_power, in_range, invalid, loudness};
@@ -40,6 +41,8 @@ pub struct Clip {
 pub struct MusicCue {
     /// At least a second; repeated with a crossfade where it is shorter than the stretch.
     pub track: Track,
+    /// How it goes on where it is shorter, other than from its beginning.
+    pub again: Option<Again>,
     /// Start in the episode, in seconds.
     pub start: f64,
     /// Length of the stretch, in seconds.
@@ -174,6 +177,7 @@ impl Voices<'_> {
 struct Laid {
     /// Stereo at [`MIX_RATE`].
     samples: Vec<f32>,
+    again: Option<Again>,
     /// Frames over which a repetition fades into the next.
     overlap: usize,
     frames: Range<usize>,
@@ -199,13 +203,10 @@ impl Laid {
             )));
         }
         let mut track = cue.track.resampled(MIX_RATE)?.into_stereo();
-        let own = loudness::integrated(&track)?;
-        if !own.is_finite() {
-            return Err(invalid("the music is silent: give another file, or none"));
-        }
+        let frames = frame(cue.start)..frame(cue.start + cue.seconds);
+        let own = own_loudness(&track, frames.len())?;
         let gain = db_to_amplitude(VOICE_LUFS + cue.level_lu - own) as f32;
         track.samples.iter_mut().for_each(|sample| *sample *= gain);
-        let frames = frame(cue.start)..frame(cue.start + cue.seconds);
         let fade = |seconds: f64| frame(seconds).min(frames.len() / 2);
         // Music that is long enough as it is ends as it ends.
         let overlap = match track.frames() >= frames.len() {
@@ -218,6 +219,7 @@ impl Laid {
             fade_out: fade(cue.fade_out),
             speech: joined(speech, cue.ducking.hold),
             samples: track.samples,
+            again: cue.again,
             ducking: cue.ducking,
             frames,
         })
@@ -237,15 +239,11 @@ impl Laid {
 
     /// Frame `n` of the stretch, repeated and faded.
     fn sample(&self, n: usize) -> [f32; 2] {
-        let length = self.samples.len() / 2;
-        let period = length - self.overlap;
-        let (round, at) = (n / period, n % period);
-        let own = |at: usize| [self.samples[at * 2], self.samples[at * 2 + 1]];
-        let mut frame = own(at);
-        if round > 0 && at < self.overlap {
-            let ((rising, falling), before) = (equal_power(at, self.overlap), own(period + at));
-            frame = [0, 1].map(|side| frame[side] * rising + before[side] * falling);
-        }
+        let frame = match &self.again {
+            // Bars begin on whole frames, so the last few may be missing.
+            Some(again) => again.frame(n, |at| self.own(at.min(self.samples.len() / 2 - 1))),
+            None => self.repeated(n),
+        };
         let left = self.frames.len() - 1 - n.min(self.frames.len() - 1);
         let ramp = |n: usize, length: usize| match n < length {
             true => smoothstep((n as f64 + 0.5) / length as f64) as f32,
@@ -253,6 +251,37 @@ impl Laid {
         };
         let gain = ramp(n, self.fade_in) * ramp(left, self.fade_out);
         frame.map(|sample| sample * gain)
+    }
+
+    /// Frame `n` of the whole track again and again.
+    fn repeated(&self, n: usize) -> [f32; 2] {
+        let period = self.samples.len() / 2 - self.overlap;
+        let (round, at) = (n / period, n % period);
+        let frame = self.own(at);
+        if round == 0 || at >= self.overlap {
+            return frame;
+        }
+        let ((rising, falling), before) = (equal_power(at, self.overlap), self.own(period + at));
+        [0, 1].map(|side| frame[side] * rising + before[side] * falling)
+    }
+
+    fn own(&self, at: usize) -> [f32; 2] {
+        [self.samples[at * 2], self.samples[at * 2 + 1]]
+    }
+}
+
+/// Loudness of what is heard of a track in so many frames, or of all of it where that is silent.
+fn own_loudness(track: &Track, frames: usize) -> Result<f64> {
+    let heard = &track.samples[..frames.min(track.frames()) * 2];
+    let mut meter = Meter::new(MIX_RATE, 2, Reads::Integrated)?;
+    meter.add(heard)?;
+    let own = match meter.integrated()? {
+        own if own.is_finite() => own,
+        _ => loudness::integrated(track)?,
+    };
+    match own.is_finite() {
+        true => Ok(own),
+        false => Err(invalid("the music is silent: give another file, or none")),
     }
 }
 

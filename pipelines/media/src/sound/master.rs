@@ -90,8 +90,8 @@ pub struct Mastered {
 /// bit/s, 64,000 to 320,000.
 ///
 /// # Errors
-/// `InvalidInput` for another format, values out of range, or silence; `Verification` if the
-/// target cannot be met; `ToolFailed`, `DiskFull`, `Io` or `Cancelled`. `out` is then untouched.
+/// `InvalidInput` for another format, values out of range, silence, or a mix that cannot be brought to the
+/// target; `ToolFailed`, `DiskFull`, `Io` or `Cancelled`. `out` is then untouched.
 pub fn master_to_aac(
     ffmpeg: &Ffmpeg,
     mix: &Track,
@@ -136,7 +136,7 @@ fn master(
     progress: OnProgress,
 ) -> Result<Mastered> {
     target.check()?;
-    let gain_db = first_gain(mix, target.lufs)?;
+    let gain_db = first_gain(mix, target.lufs, progress)?;
     let mut aim = Aim {
         lufs: target.lufs,
         reached_lufs: f64::NAN,
@@ -232,7 +232,8 @@ impl Aim {
 }
 
 /// The gain in dB that brings `mix` to `lufs` if nothing is limited.
-fn first_gain(mix: &dyn Source, lufs: f64) -> Result<f64> {
+fn first_gain(mix: &dyn Source, lufs: f64, progress: OnProgress) -> Result<f64> {
+    let start = Steps { from: 0, to: 0, progress };
     let seconds = mix.frames() as f64 / f64::from(MIX_RATE);
     if seconds < 0.4 {
         return Err(invalid(format!(
@@ -241,6 +242,7 @@ fn first_gain(mix: &dyn Source, lufs: f64) -> Result<f64> {
     }
     let mut peak = 0f32;
     for piece in pieces(mix.frames()) {
+        start.tell(0.0)?;
         peak = mix.read(piece)?.iter().fold(peak, |peak, s| peak.max(s.abs()));
     }
     if peak < SILENCE {
@@ -252,6 +254,7 @@ fn first_gain(mix: &dyn Source, lufs: f64) -> Result<f64> {
     let lift = 0.5 / peak;
     let mut meter = Meter::new(MIX_RATE, 2, Reads::Integrated)?;
     for piece in pieces(mix.frames()) {
+        start.tell(0.0)?;
         meter.add_scaled(&mix.read(piece)?, lift)?;
     }
     let lifted = meter.integrated()?;
@@ -264,7 +267,7 @@ fn first_gain(mix: &dyn Source, lufs: f64) -> Result<f64> {
 fn out_of_reach(target: &LoudnessTarget, lufs: f64, true_peak: Option<f64>) -> MediaError {
     let peak = true_peak.map_or(String::new(), |peak| format!(" with a true peak of {peak:.2} dBTP"));
     MediaError::new(
-        ErrorKind::Verification,
+        ErrorKind::InvalidInput,
         format!(
             "the sound could not be brought to {:.2} LUFS (within {} LU) under a true peak of {:.2} dBTP: it \
              came to {lufs:.2} LUFS{peak}; ask for a lower loudness, or for a mix with fewer sharp peaks",

@@ -2,9 +2,12 @@
 
 use super::biquad::Biquad;
 use super::duck::{Ducking, speech_regions};
+use super::loudness::{Meter, Reads};
 use super::{MIX_RATE, Track, crossfade, db_to_amplitude, in_range, invalid, loudness};
 use crate::Result;
 use crate::ease::smoothstep;
+use crate::ffmpeg::Ffmpeg;
+use std::path::Path;
 
 /// The longest mix, in seconds: 20 minutes take 460 MB.
 pub const MAX_SECONDS: f64 = 1200.0;
@@ -24,6 +27,29 @@ pub(super) const LOOP_CROSSFADE: f64 = 2.0;
 
 /// The shortest music that is repeated, in seconds.
 pub(super) const MIN_MUSIC: f64 = 1.0;
+
+/// Decodes the first `seconds` of a file piece by piece and says why they cannot be music, if so.
+///
+/// # Errors
+/// `InvalidInput` if the file is absent, ends within a second, is silent or holds what is no sound; `ToolFailed` with
+/// ffmpeg's own words if it cannot be decoded; `ToolMissing`.
+pub fn check_music(ffmpeg: &Ffmpeg, path: &Path, seconds: f64) -> Result<()> {
+    let mut meter = Meter::new(MIX_RATE, 2, Reads::Integrated)?;
+    let mut frames = 0;
+    ffmpeg.decode_pieces(path, (MIX_RATE, 2), (Some(seconds), u64::MAX), &mut |piece| {
+        if piece.iter().any(|sample| !sample.is_finite()) {
+            return Err(invalid("it holds what is no sound"));
+        }
+        frames += piece.len() / 2;
+        meter.add(piece)
+    })?;
+    let found = frames as f64 / f64::from(MIX_RATE);
+    match meter.integrated()?.is_finite() {
+        _ if found < MIN_MUSIC => Err(invalid(format!("it lasts {found:.2} s; {MIN_MUSIC} s are needed"))),
+        true => Ok(()),
+        false => Err(invalid(format!("its first {found:.0} s are silent; give another file, or none"))),
+    }
+}
 
 /// What is heard when.
 #[derive(Debug, Clone)]

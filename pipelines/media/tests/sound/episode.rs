@@ -3,8 +3,9 @@
 use crate::signals::{sine, speech, stereo};
 use proptest::prelude::*;
 use reelsmith_media::ErrorKind;
+use reelsmith_media::ffmpeg::Ffmpeg;
 use reelsmith_media::sound::episode::{Clip, EpisodeSpec, MAX_SECONDS, MusicCue, record};
-use reelsmith_media::sound::{Ducking, MIX_RATE, Source, Tape, Track, measure};
+use reelsmith_media::sound::{Ducking, MIX_RATE, Mood, Source, Tape, Track, check_music, long_bed, measure};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -30,7 +31,7 @@ fn cue(start: f64, seconds: f64) -> MusicCue {
     let ducking = Ducking { depth_db: 12.0, ..Ducking::default() };
     // Longer than it plays: a tone that is repeated would add to itself in the crossfade.
     let track = stereo(48_000, 20.0, sine(1000.0, -20.0));
-    MusicCue { track, start, seconds, level_lu: -8.0, ducking, fade_in: 0.5, fade_out: 1.0 }
+    MusicCue { track, again: None, start, seconds, level_lu: -8.0, ducking, fade_in: 0.5, fade_out: 1.0 }
 }
 
 fn part(track: &Track, from: f64, to: f64) -> Track {
@@ -150,4 +151,79 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_level_of_music_is_that_of_what_is_heard_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |quiet: f64| {
+        // Ten seconds that are heard, and twenty much louder ones that are not.
+        let mut track = stereo(48_000, 30.0, sine(1000.0, quiet));
+        track.samples[10 * 48_000 * 2..].copy_from_slice(&stereo(48_000, 20.0, sine(1000.0, -6.0)).samples);
+        let music = vec![MusicCue { track, ..cue(0.0, 10.0) }];
+        let spec = EpisodeSpec { clips: Vec::new(), speech: Vec::new(), music, seconds: 10.0 };
+        lufs(&mixed(spec, dir.path()), 2.0, 8.0)
+    };
+    // The voices have -23 LUFS, and the music 8 LU less.
+    assert!((of(-40.0) + 31.0).abs() < 0.3, "{}", of(-40.0));
+    assert!((of(-20.0) + 31.0).abs() < 0.3, "{}", of(-20.0));
+}
+
+#[test]
+fn music_shorter_than_its_stretch_comes_again_without_a_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let track = stereo(48_000, 5.0, sine(440.0, -20.0));
+    // Whole periods fit between the repetitions, so that both sides of a crossfade are the same tone.
+    let music = vec![MusicCue { track, fade_in: 0.0, fade_out: 0.0, ..cue(0.0, 16.0) }];
+    let spec = EpisodeSpec { clips: Vec::new(), speech: Vec::new(), music, seconds: 16.0 };
+    let track = mixed(spec, dir.path());
+    let levels: Vec<f64> =
+        (0..31).map(|n| lufs(&track, f64::from(n) * 0.5, f64::from(n) * 0.5 + 0.5)).collect();
+    let (low, high) =
+        levels.iter().fold((f64::MAX, f64::MIN), |(l, h), level| (l.min(*level), h.max(*level)));
+    // Equal power adds up to 3 dB where both sides are in step, and never makes a hole.
+    assert!(low > levels[0] - 0.1 && high < levels[0] + 3.1, "{levels:?}");
+    assert!(high > levels[0] + 2.0, "there is a crossfade: {levels:?}");
+    let moved = track.samples.chunks_exact(2).map(|frame| frame[0]).collect::<Vec<_>>();
+    let peak = moved.iter().fold(0f32, |peak, sample| peak.max(sample.abs()));
+    let most = moved.windows(2).fold(0f32, |most, pair| most.max((pair[1] - pair[0]).abs()));
+    assert!(most < 1.2 * peak * 440.0 * std::f32::consts::TAU / 48_000.0, "{most} of {peak} is a click");
+}
+
+#[test]
+fn what_cannot_be_music_is_told_without_reading_more_than_is_heard() {
+    let dir = tempfile::tempdir().unwrap();
+    let ffmpeg = Ffmpeg::locate(None, None).unwrap();
+    let file = |track: Track| {
+        let path = dir.path().join("music.wav");
+        track.write_wav(&path).unwrap();
+        path
+    };
+    let mut late = Track::silence(48_000 * 4);
+    late.samples[48_000 * 2 * 2..].fill(0.1);
+    late.samples.iter_mut().step_by(96).for_each(|sample| *sample *= -1.0);
+    let late = file(late);
+    assert!(check_music(&ffmpeg, &late, 4.0).is_ok());
+    let error = check_music(&ffmpeg, &late, 1.5).unwrap_err();
+    assert!(error.kind() == ErrorKind::InvalidInput && error.to_string().contains("silent"), "{error}");
+    let error = check_music(&ffmpeg, &file(stereo(48_000, 0.7, sine(440.0, -20.0))), 60.0).unwrap_err();
+    assert!(error.to_string().contains("lasts 0.70 s"), "{error}");
+}
+
+#[test]
+fn a_composed_bed_lies_under_a_long_talk_without_a_hole() {
+    let dir = tempfile::tempdir().unwrap();
+    let (track, again) = long_bed(4, Mood::Calm, 200.0).unwrap();
+    assert!(track.seconds() <= 120.1, "{}", track.seconds());
+    let music = vec![MusicCue { track, again: Some(again), ..cue(0.0, 200.0) }];
+    let spec = EpisodeSpec { clips: Vec::new(), speech: Vec::new(), music, seconds: 200.0 };
+    let track = mixed(spec, dir.path());
+    let level = |second: usize| {
+        let samples = &track.samples[second * 96_000..(second + 4) * 96_000];
+        10.0 * (samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / samples.len() as f64).log10()
+    };
+    let mut levels: Vec<f64> = (2..190).map(level).collect();
+    levels.sort_by(f64::total_cmp);
+    assert!(levels[0] > levels[levels.len() / 2] - 8.0, "{levels:?}");
+    assert!(track.samples[track.samples.len() - 20..].iter().all(|sample| sample.abs() < 1e-3), "it ends");
 }

@@ -4,10 +4,12 @@ use crate::signals::{Noise, sine, speech, stereo};
 use reelsmith_media::ffmpeg::Ffmpeg;
 use reelsmith_media::sound::limiter::limit;
 use reelsmith_media::sound::{
-    LoudnessTarget, Mastered, MixSpec, Mood, Music, Track, bed, master_to_aac, measure, mix,
+    LoudnessTarget, Mastered, MixSpec, Mood, Music, Source, Tags, Track, bed, master_to_aac, master_to_mp3,
+    measure, mix,
 };
 use reelsmith_media::{ErrorKind, MediaError};
-use std::ops::ControlFlow;
+use std::borrow::Cow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
@@ -186,7 +188,7 @@ fn a_target_out_of_reach_says_how_far_it_came() {
     let track = stereo(48_000, 4.0, |t| if t % 1.0 < 0.00002 { 0.9 } else { 0.0 });
     let target = LoudnessTarget { lufs: -8.0, true_peak_dbtp: -12.0, tolerance_lu: 0.1 };
     let error = master_to_aac(&ffmpeg(), &track, &target, 256_000, &out, &go_on).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     // What the caller asked for, not what was aimed at on the way there.
     let asked = "-8.00 LUFS (within 0.1 LU) under a true peak of -12.00 dBTP";
     assert!(error.to_string().contains(asked), "{error}");
@@ -206,7 +208,7 @@ fn a_tolerance_is_used_where_the_limiter_lets_no_gain_come_closer() {
     assert!(target.met_by(&mastered.loudness), "{mastered:?}");
     let exact = LoudnessTarget { tolerance_lu: 0.1, ..target };
     let error = master_to_aac(&ffmpeg(), &track, &exact, 256_000, &out, &go_on).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
 }
 
 #[test]
@@ -232,6 +234,32 @@ fn progress_rises_and_a_cancel_leaves_nothing() {
         let result = master_to_aac(&ffmpeg(), &track, &LoudnessTarget::default(), 256_000, &out, &stopper);
         assert_eq!(result.unwrap_err().kind(), ErrorKind::Cancelled);
         assert_eq!(files_in(directory.path()), 0, "stopped at {stop}");
+    }
+}
+
+#[test]
+fn a_mix_is_not_read_once_it_is_cancelled() {
+    struct Counted(Track, AtomicU32);
+    impl Source for Counted {
+        fn frames(&self) -> usize {
+            self.0.frames()
+        }
+        fn read(&self, frames: Range<usize>) -> Result<Cow<'_, [f32]>, MediaError> {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            self.0.read(frames)
+        }
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mix = Counted(stereo(48_000, 250.0, sine(440.0, -20.0)), AtomicU32::new(0));
+    for after in [0, 2] {
+        let stop = |_, _| match mix.1.load(Ordering::SeqCst) >= after {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let (target, out) = (LoudnessTarget::default(), directory.path().join("sound.mp3"));
+        let result = master_to_mp3(&ffmpeg(), &mix, &target, &Tags::default(), &out, &stop);
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Cancelled);
+        assert_eq!(mix.1.swap(0, Ordering::SeqCst), after);
     }
 }
 

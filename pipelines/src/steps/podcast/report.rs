@@ -2,8 +2,8 @@
 
 use super::cover::{COVER, CoverFact};
 use super::rundown;
-use super::sound::SoundFact;
-use super::transcript::TranscriptFact;
+use super::sound::{FACT, SoundFact};
+use super::transcript;
 use crate::engine::{StepContext, StepOutput};
 use crate::error::Result;
 use crate::events::StepKey;
@@ -11,18 +11,20 @@ use crate::report::{FileFact, PODCAST_REPORT_VERSION, PodcastReport, StepFact, T
 use crate::rundown::Rundown;
 use crate::runner::Parts;
 use crate::spec::{MusicChoice, Podcast};
-use crate::steps::facts::{self, file, found, given, most, steps};
+use crate::steps::facts::{self, file, found, given, steps};
 use crate::steps::music::told;
-use crate::steps::output;
+use crate::steps::{output, spoken};
+use crate::workflows::podcast::voice_stage;
 use reelsmith_media::probe::Check;
 use reelsmith_media::probe::sound::EpisodeOrder;
 use reelsmith_storage::Artifact;
 
+const SRT: &str = "transcript.srt";
 /// The files that a person gets, but for the report, and the steps that make them.
 const FILES: [(&str, &str); 6] = [
     ("sound", "episode.mp3"),
     ("cover", COVER),
-    ("transcript", "transcript.srt"),
+    ("transcript", SRT),
     ("transcript", "transcript.vtt"),
     ("transcript", "transcript.txt"),
     ("transcript", "chapters.json"),
@@ -36,7 +38,7 @@ const FILES: [(&str, &str); 6] = [
 /// `Verification` if a check fails; it names every one that does.
 pub(crate) async fn run(parts: &Parts, podcast: &Podcast, context: &StepContext) -> Result<StepOutput> {
     context.progress(0, 1, "files")?;
-    let facts = Facts::gather(context).await?;
+    let facts = Facts::gather(podcast, context).await?;
     let report = facts.report(parts, podcast, context);
     facts::keep(&report, &report.checks, &facts.outputs, context).await
 }
@@ -46,22 +48,29 @@ struct Facts {
     rundown: Rundown,
     sound: SoundFact,
     cover: CoverFact,
-    transcript: TranscriptFact,
+    /// The checks of the transcript.
+    transcript: [Check; 2],
     outputs: Vec<Artifact>,
     steps: Vec<StepFact>,
 }
 
 impl Facts {
-    async fn gather(context: &StepContext) -> Result<Self> {
-        let mut outputs = Vec::new();
+    async fn gather(podcast: &Podcast, context: &StepContext) -> Result<Self> {
+        let mut outputs: Vec<Artifact> = Vec::new();
         for (stage, name) in FILES {
             outputs.push(output(&context.record(&StepKey::whole(stage)).await?, name)?.clone());
         }
+        let rundown = rundown(context).await?.0;
+        let (spoken, _) = spoken(context, &voice_stage(podcast)).await?;
+        let srt = outputs.iter().find(|artifact| artifact.name == SRT).expect("it is one of the files");
+        let srt = context.blobs().get_bytes(&srt.digest).await?;
+        let srt = String::from_utf8_lossy(&srt);
+        let sound = context.record(&StepKey::whole("sound")).await?;
         Ok(Self {
-            rundown: rundown(context).await?.0,
-            sound: found(&context.record(&StepKey::whole("sound")).await?)?,
+            transcript: transcript::checks(&srt, podcast, &spoken, rundown.seconds),
+            rundown,
+            sound: context.read_json(output(&sound, FACT)?).await?,
             cover: found(&context.record(&StepKey::whole("cover")).await?)?,
-            transcript: found(&context.record(&StepKey::whole("transcript")).await?)?,
             outputs,
             steps: steps(&context.records().await?),
         })
@@ -105,18 +114,14 @@ impl Facts {
 
     fn checks(&self, podcast: &Podcast) -> Vec<Check> {
         let seconds = self.rundown.seconds;
-        let order = EpisodeOrder { title: &podcast.title, seconds, chapters: &self.rundown.chapters };
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (author, show, about) = (text(&podcast.author), text(&podcast.show), text(&podcast.description));
+        let tags = [("artist", &*author), ("album", &*show), ("comment", &*about)];
+        let (title, chapters) = (&*podcast.title, &*self.rundown.chapters);
+        let order = EpisodeOrder { title, tags: &tags, seconds, chapters };
         let mut checks = order.compare(&self.sound.probe);
         checks.extend(facts::sound_checks(&self.sound.mastered, &podcast.loudness));
-        checks.extend([
-            most("transcript end", "s", seconds, self.transcript.end),
-            Check {
-                name: "transcript words".into(),
-                expected: self.transcript.spoken.to_string(),
-                found: self.transcript.shown.to_string(),
-                ok: self.transcript.spoken == self.transcript.shown,
-            },
-        ]);
+        checks.extend(self.transcript.iter().cloned());
         checks.extend(self.cover.checks.iter().cloned());
         checks
     }
@@ -124,9 +129,6 @@ impl Facts {
 
 fn inputs(podcast: &Podcast) -> Vec<FileFact> {
     let music = &podcast.music;
-    let files = [&music.intro, &music.bed, &music.outro].into_iter().filter_map(|choice| match choice {
-        MusicChoice::File(file) => Some(file),
-        _ => None,
-    });
+    let files = [&music.intro, &music.bed, &music.outro].into_iter().filter_map(MusicChoice::file);
     files.chain(&podcast.cover).map(given).collect()
 }

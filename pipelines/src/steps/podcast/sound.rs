@@ -3,11 +3,11 @@
 use crate::engine::{Kept, StepContext, StepOutput};
 use crate::error::{ErrorKind, PipelineError, Result};
 use crate::events::StepKey;
-use crate::rundown::{INTRO_UNDER, OUTRO_UNDER, Parts as Material, Rundown, Span};
+use crate::rundown::{BED_SECONDS, INTRO_KEPT, INTRO_UNDER, OUTRO_UNDER, Parts as Material, Rundown, Span};
 use crate::runner::Parts;
 use crate::spec::Podcast;
-use crate::steps::music::Score;
-use crate::steps::{output, recipe, recordings, spoken};
+use crate::steps::music::{Piece, Score};
+use crate::steps::{digest_of, output, recipe_of_many, recordings, spoken};
 use crate::timing::Spoken;
 use crate::workflows::podcast::voice_stage;
 use reelsmith_media::OnProgress;
@@ -15,17 +15,14 @@ use reelsmith_media::ffmpeg::Ffmpeg;
 use reelsmith_media::probe::sound::{SoundProbe, probe_sound};
 use reelsmith_media::sound::episode::{Clip, EpisodeSpec, MAX_SECONDS, MusicCue, record};
 use reelsmith_media::sound::{Ducking, Mastered, Tags, Track, master_to_mp3};
+use reelsmith_storage::Artifact;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-const VERSION: u32 = 1;
-/// Of the bed at most the first ten minutes are used, which take 230 MB; of a composed one two minutes. A longer
-/// episode repeats them.
-const BED_SECONDS: f64 = 600.0;
-const COMPOSED_SECONDS: f64 = 120.0;
+const VERSION: u32 = 2;
 /// Music under the voice lies 20 LU below it, as WCAG 2.1 asks in success criterion 1.4.7; alone, intro and outro are
 /// nearly as loud as the voices, and the bed is background still.
 const UNDER_LU: f64 = -20.0;
@@ -36,9 +33,16 @@ const BED_HOLD: f64 = 1.4;
 
 /// A fade that only keeps a cut from clicking, in seconds.
 const SWIFT: f64 = 0.02;
+/// Fade of an intro that ends before the first words, in seconds.
+const INTRO_OUT: f64 = 2.0;
 /// Fades of the outro, in seconds.
 const OUTRO_IN: f64 = 1.5;
 const OUTRO_OUT: f64 = 3.0;
+
+/// The time line's name in the job.
+pub(super) const RUNDOWN: &str = "rundown.json";
+/// The name of what is known of the file.
+pub(super) const FACT: &str = "sound.json";
 
 /// What the report says of the sound.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,7 +55,8 @@ pub(super) struct SoundFact {
 
 /// Mixes, masters and encodes.
 ///
-/// Outputs: `episode.mp3` and `rundown.json` ([`Rundown`]). Detail: [`SoundFact`].
+/// Outputs: `episode.mp3`, `rundown.json` ([`Rundown`]) and `sound.json` ([`SoundFact`]), which has all the tags and is
+/// more than a step's detail may be. Detail: `seconds`.
 ///
 /// # Errors
 /// `Limit` if what was spoken is longer than an episode may be.
@@ -82,19 +87,26 @@ pub(crate) async fn run(parts: &Parts, podcast: &Podcast, context: &StepContext)
     let tell = move |percent: u64| reporter.tell(percent, Some(100), "%");
     let (rundown, fact) = context.blocking(move || work.run(&tell)).await?;
 
-    let parameters = json!({
-        "music": podcast.music, "seed": podcast.seed, "target": podcast.loudness, "rundown": rundown,
-        "title": podcast.title, "author": podcast.author, "show": podcast.show,
-        "description": podcast.description, "ffmpeg": parts.ffmpeg.version(),
-    });
-    let recipe = recipe("sound", VERSION, &inputs.iter().collect::<Vec<_>>(), parameters);
+    let recipe = made_of(podcast, &rundown, &inputs, parts.ffmpeg.version());
     let sound = Kept { name: "episode.mp3".into(), media_type: "audio/mpeg", recipe: &recipe };
-    let sound = context.keep_file(&out, sound).await?;
-    let json = serde_json::to_vec(&rundown).expect("numbers and texts are always JSON");
-    let times = Kept { name: "rundown.json".into(), media_type: "application/json", recipe: &recipe };
-    let times = context.keep_bytes(json, times).await?;
-    let detail = serde_json::to_value(fact).expect("numbers and texts are always JSON");
-    Ok(StepOutput { artifacts: vec![sound, times], detail })
+    let mut artifacts = vec![context.keep_file(&out, sound).await?];
+    let times = serde_json::to_vec(&rundown).expect("numbers and texts are always JSON");
+    let about = serde_json::to_vec(&fact).expect("numbers and texts are always JSON");
+    for (name, json) in [(RUNDOWN, times), (FACT, about)] {
+        let kept = Kept { name: name.into(), media_type: "application/json", recipe: &recipe };
+        artifacts.push(context.keep_bytes(json, kept).await?);
+    }
+    Ok(StepOutput { artifacts, detail: json!({ "seconds": rundown.seconds }) })
+}
+
+/// The recipe: of the rundown, which grows with the turns, the digest.
+fn made_of(podcast: &Podcast, rundown: &Rundown, inputs: &[Artifact], ffmpeg: &str) -> Value {
+    let parameters = json!({
+        "music": podcast.music, "seed": podcast.seed, "target": podcast.loudness,
+        "rundown": digest_of(rundown).to_string(), "title": podcast.title, "author": podcast.author,
+        "show": podcast.show, "description": podcast.description, "ffmpeg": ffmpeg,
+    });
+    recipe_of_many("sound", VERSION, inputs, parameters)
 }
 
 /// All that the thread needs which mixes.
@@ -111,10 +123,9 @@ struct Work {
     out: PathBuf,
 }
 
-/// The music that there is.
+/// The music at both ends.
 struct Tracks {
     intro: Option<Track>,
-    bed: Option<Track>,
     outro: Option<Track>,
 }
 
@@ -129,7 +140,8 @@ impl Work {
         let part =
             |from: u64, to: u64| move |done: u64, total: u64| tell(from + (to - from) * done / total.max(1));
         let mixing: OnProgress = &part(10, 30);
-        let mix = record(self.mix(&rundown, tracks), &self.dir.join("mix.f32"), mixing)?;
+        let bed = self.bed(&rundown)?;
+        let mix = record(self.mix(&rundown, tracks, bed), &self.dir.join("mix.f32"), mixing)?;
         let tags = self.tags(&rundown);
         let mastering: OnProgress = &part(30, 100);
         let target = &self.podcast.loudness;
@@ -140,15 +152,16 @@ impl Work {
 
     fn tracks(&self) -> Result<Tracks> {
         let (music, seed) = (&self.podcast.music, self.podcast.seed);
-        let bed_seconds = match self.bed {
-            Score::Composed(_) => COMPOSED_SECONDS,
-            _ => BED_SECONDS,
-        };
         Ok(Tracks {
-            intro: self.intro.play(&self.ffmpeg, seed, music.intro_seconds + INTRO_UNDER)?,
-            bed: self.bed.play(&self.ffmpeg, seed.wrapping_add(1), bed_seconds)?,
+            // It goes on through a pause before the first words.
+            intro: self.intro.play(&self.ffmpeg, seed, music.intro_seconds + self.pause() + INTRO_UNDER)?,
             outro: self.outro.play(&self.ffmpeg, seed, music.outro_seconds + OUTRO_UNDER)?,
         })
+    }
+
+    /// Silence before the first turn, in seconds.
+    fn pause(&self) -> f64 {
+        self.podcast.turns.first().map_or(0.0, |turn| turn.pause)
     }
 
     fn rundown(&self, tracks: &Tracks) -> Rundown {
@@ -162,14 +175,21 @@ impl Work {
             chapters: &chapters,
             title: &podcast.title,
             intro: tracks.intro.as_ref().map(Track::seconds),
-            bed: tracks.bed.is_some(),
+            bed: !matches!(self.bed, Score::Silence),
             outro: tracks.outro.as_ref().map(Track::seconds),
             intro_seconds: podcast.music.intro_seconds,
             outro_seconds: podcast.music.outro_seconds,
         })
     }
 
-    fn mix(&self, rundown: &Rundown, tracks: Tracks) -> EpisodeSpec {
+    /// The bed, which is composed for as long as it is heard.
+    fn bed(&self, rundown: &Rundown) -> Result<Option<Piece>> {
+        let seconds = rundown.bed.map_or(0.0, |span| span.seconds).max(1.0);
+        let seed = self.podcast.seed.wrapping_add(1);
+        self.bed.lie(&self.ffmpeg, seed, (seconds, BED_SECONDS))
+    }
+
+    fn mix(&self, rundown: &Rundown, tracks: Tracks, bed: Option<Piece>) -> EpisodeSpec {
         let mut voices: BTreeMap<&str, usize> = BTreeMap::new();
         let turns = self.podcast.turns.iter().zip(&rundown.turns).zip(&self.clips);
         let clips = turns.map(|((turn, time), file)| {
@@ -184,19 +204,18 @@ impl Work {
             seconds: rundown.seconds,
         };
         let first = rundown.turns.first().map_or(0.0, |turn| turn.start);
-        let under = |span: Span| span.start + span.seconds - first;
         spec.music.extend(rundown.intro.zip(tracks.intro).map(|(span, track)| {
-            let fades = (SWIFT, under(span).max(SWIFT));
-            cue(track, span, (ALONE_LU, Ducking::default().hold), fades)
+            let fades = (SWIFT, intro_out(span, first));
+            cue((track, None), span, (ALONE_LU, Ducking::default().hold), fades)
         }));
         spec.music.extend(
             rundown
                 .bed
-                .zip(tracks.bed)
-                .map(|(span, track)| cue(track, span, (BED_LU, BED_HOLD), (INTRO_UNDER, OUTRO_UNDER))),
+                .zip(bed)
+                .map(|(span, piece)| cue(piece, span, (BED_LU, BED_HOLD), (INTRO_UNDER, OUTRO_UNDER))),
         );
         spec.music.extend(rundown.outro.zip(tracks.outro).map(|(span, track)| {
-            cue(track, span, (ALONE_LU, Ducking::default().hold), (OUTRO_IN, OUTRO_OUT))
+            cue((track, None), span, (ALONE_LU, Ducking::default().hold), (OUTRO_IN, OUTRO_OUT))
         }));
         spec
     }
@@ -217,15 +236,22 @@ impl Work {
     }
 }
 
+/// Fade of the intro: as long as it goes on under the first words. One that is over before them, or nearly, as where
+/// the script begins with a pause, fades by itself.
+fn intro_out(span: Span, first: f64) -> f64 {
+    let under = span.start + span.seconds - first;
+    if under < INTRO_KEPT { INTRO_OUT } else { under }
+}
+
 /// Music for a stretch, which is ducked to the level that lets words be understood.
 fn cue(
-    track: Track,
+    (track, again): Piece,
     Span { start, seconds }: Span,
     (level_lu, hold): (f64, f64),
     (fade_in, fade_out): (f64, f64),
 ) -> MusicCue {
     let ducking = Ducking { depth_db: level_lu - UNDER_LU, hold, ..Ducking::default() };
-    MusicCue { track, start, seconds, level_lu, ducking, fade_in, fade_out }
+    MusicCue { track, again, start, seconds, level_lu, ducking, fade_in, fade_out }
 }
 
 fn check_length(rundown: &Rundown) -> Result<()> {

@@ -5,31 +5,21 @@ use crate::engine::{Kept, StepContext, StepOutput};
 use crate::error::Result;
 use crate::rundown::Rundown;
 use crate::spec::Podcast;
-use crate::steps::{recipe, spoken};
+use crate::steps::facts::most;
+use crate::steps::{recipe_of_many, spoken};
 use crate::timing::Spoken;
 use crate::workflows::podcast::voice_stage;
 use reelsmith_media::captions::{CaptionWord, Cue};
+use reelsmith_media::probe::Check;
 use reelsmith_media::subtitles::{Said, srt_of_speakers, vtt_of_speakers};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-const VERSION: u32 = 1;
-
-/// What the report says of the transcript.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct TranscriptFact {
-    /// Words spoken.
-    pub(super) spoken: usize,
-    /// Words written down.
-    pub(super) shown: usize,
-    /// When the last cue goes, in seconds.
-    pub(super) end: f64,
-}
+const VERSION: u32 = 2;
 
 /// Writes it down.
 ///
-/// Outputs: `transcript.srt`, `transcript.vtt`, `transcript.txt` and `chapters.json`. Detail: [`TranscriptFact`].
+/// Outputs: `transcript.srt`, `transcript.vtt`, `transcript.txt` and `chapters.json`. Detail: `words`.
 pub(crate) async fn run(podcast: &Podcast, context: &StepContext) -> Result<StepOutput> {
     context.progress(0, 1, "files")?;
     let (spoken, mut inputs) = spoken(context, &voice_stage(podcast)).await?;
@@ -37,15 +27,7 @@ pub(crate) async fn run(podcast: &Podcast, context: &StepContext) -> Result<Step
     inputs.push(times);
     let turns = shown(podcast, &rundown, &spoken);
     let said: Vec<Said> = turns.iter().flat_map(|turn| turn.said()).collect();
-    let fact = TranscriptFact {
-        spoken: spoken
-            .iter()
-            .flat_map(|turn| &turn.words)
-            .filter(|word| !word.text.trim().is_empty())
-            .count(),
-        shown: said.iter().map(|said| said.cue.words.len()).sum(),
-        end: said.last().map_or(0.0, |said| said.cue.end),
-    };
+    let words: usize = said.iter().map(|said| said.cue.words.len()).sum();
     let json = serde_json::to_string_pretty(&chapters(&rundown)).expect("texts and numbers are always JSON");
     let files = [
         ("transcript.srt", "application/x-subrip", srt_of_speakers(&said)),
@@ -53,14 +35,58 @@ pub(crate) async fn run(podcast: &Podcast, context: &StepContext) -> Result<Step
         ("transcript.txt", "text/plain; charset=utf-8", text(podcast, &rundown)),
         ("chapters.json", "application/json+chapters", json),
     ];
-    let recipe = recipe("transcript", VERSION, &inputs.iter().collect::<Vec<_>>(), json!({}));
+    let recipe = recipe_of_many("transcript", VERSION, &inputs, json!({}));
     let mut artifacts = Vec::new();
     for (name, media_type, text) in files {
         artifacts
             .push(context.keep_bytes(text, Kept { name: name.into(), media_type, recipe: &recipe }).await?);
     }
-    let detail = serde_json::to_value(fact).expect("numbers are always JSON");
-    Ok(StepOutput { artifacts, detail })
+    Ok(StepOutput { artifacts, detail: json!({ "words": words }) })
+}
+
+/// Whether a written `.srt` says all that was spoken, in order and under the names of who did, and is over with the
+/// episode.
+pub(super) fn checks(srt: &str, podcast: &Podcast, spoken: &[Spoken], seconds: f64) -> [Check; 2] {
+    let Written { text, end } = read(srt);
+    let turns = podcast.turns.iter().zip(spoken);
+    let turns = turns.filter_map(|(turn, spoken)| {
+        let words: Vec<&str> = spoken.words.iter().map(|word| word.text.trim()).collect();
+        let words = words.join(" ");
+        (!words.trim().is_empty()).then(|| format!("{}: {words}", turn.speaker))
+    });
+    // As an arrow is written: many players would read a line with another as times.
+    let told = turns.collect::<Vec<_>>().join(" ").replace("-->", "→");
+    let count = |text: &str| text.split_whitespace().count();
+    let same = text.split_whitespace().eq(told.split_whitespace());
+    let (expected, found) = (count(&told), count(&text));
+    let found = if same || expected != found { found.to_string() } else { "others".to_owned() };
+    let words = Check { name: "transcript words".into(), expected: expected.to_string(), found, ok: same };
+    [most("transcript end", "s", seconds, end), words]
+}
+
+/// What a `.srt` says.
+struct Written {
+    /// The lines of all cues.
+    text: String,
+    /// When the last one goes, in seconds.
+    end: f64,
+}
+
+fn read(srt: &str) -> Written {
+    let mut written = Written { text: String::new(), end: 0.0 };
+    for cue in srt.split("\n\n") {
+        // A number, times, and the text.
+        let mut lines = cue.lines().skip(1);
+        let Some((_, end)) = lines.next().and_then(|times| times.split_once(" --> ")) else { continue };
+        let parts = end.replace(',', ".");
+        written.end =
+            parts.split(':').filter_map(|part| part.parse::<f64>().ok()).fold(0.0, |s, part| s * 60.0 + part);
+        for line in lines {
+            written.text.push_str(line);
+            written.text.push('\n');
+        }
+    }
+    written
 }
 
 /// A turn as it is shown.
@@ -138,9 +164,12 @@ fn cue(words: Vec<CaptionWord>) -> Cue {
 /// Chapters and turns with their times, to be read.
 fn text(podcast: &Podcast, rundown: &Rundown) -> String {
     let mut out = format!("{}\n", podcast.title);
-    let mut chapters = rundown.chapters.iter().peekable();
-    for (turn, time) in podcast.turns.iter().zip(&rundown.turns) {
-        while let Some(chapter) = chapters.next_if(|chapter| chapter.start <= time.start) {
+    // What comes before the first heading is a chapter too, without a turn of its own in the script.
+    let before = rundown.chapters.len().saturating_sub(podcast.chapters.len());
+    let first = std::iter::repeat_n(0, before).chain(podcast.chapters.iter().map(|chapter| chapter.turn));
+    let mut chapters = first.zip(&rundown.chapters).peekable();
+    for (n, (turn, time)) in podcast.turns.iter().zip(&rundown.turns).enumerate() {
+        while let Some((_, chapter)) = chapters.next_if(|(first, _)| *first <= n) {
             write!(out, "\n[{}] {}\n", stamp(chapter.start), chapter.title).expect(STRING);
         }
         write!(out, "\n[{}] {}: {}\n", stamp(time.start), turn.speaker, turn.text).expect(STRING);
@@ -167,7 +196,11 @@ fn chapters(rundown: &Rundown) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rundown::TurnTime;
+    use crate::spec::PodcastChapter;
     use proptest::prelude::*;
+    use reelsmith_inference_core::speech::SpokenWord;
+    use reelsmith_media::sound::Chapter;
 
     fn words(text: &str) -> Vec<CaptionWord> {
         let word = |(n, text): (usize, &str)| CaptionWord {
@@ -184,6 +217,49 @@ mod tests {
         let lines: Vec<Vec<String>> = passages(words(text)).iter().map(Cue::text_lines).collect();
         let second = vec!["Tides slow it down, so its days", "do not quite fit our seconds."];
         assert_eq!(lines, [vec!["The Earth is a poor clock."], second, vec!["Indeed."]]);
+    }
+
+    #[test]
+    fn a_chapter_stands_before_its_first_turn_however_its_start_is_rounded() {
+        let mut podcast = Podcast::of_turns(3);
+        let chapter = |turn: usize| PodcastChapter { title: format!("Chapter {turn}"), turn };
+        podcast.chapters = vec![chapter(1), chapter(2)];
+        let time =
+            |start: f64| TurnTime { at: start, cut_from: 0.0, cut_to: 1.0, start, end: start + 0.9997 };
+        let part = |title: &str, start: f64, end: f64| Chapter { title: title.into(), start, end };
+        let rundown = Rundown {
+            turns: vec![time(0.0), time(0.9997), time(1.9997)],
+            chapters: vec![part("All", 0.0, 1.0), part("Chapter 1", 1.0, 2.0), part("Chapter 2", 2.0, 3.0)],
+            intro: None,
+            bed: None,
+            outro: None,
+            seconds: 3.0,
+        };
+        let text = text(&podcast, &rundown);
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(|line| line.split_once("] ").map_or(line, |l| l.1))
+            .collect();
+        let told = ["All", "All", "Ada: Turn 0.", "Chapter 1", "Ada: Turn 1.", "Chapter 2", "Ada: Turn 2."];
+        assert_eq!(lines, told);
+    }
+
+    #[test]
+    fn what_a_written_transcript_lacks_is_found() {
+        let podcast = Podcast::of_turns(2);
+        let said = |text: &str| {
+            let word = |text: &str| SpokenWord { text: text.to_owned(), range: 0..0, start: 0.0, end: 0.3 };
+            Spoken { seconds: 1.0, sample_rate: 24_000, words: text.split(' ').map(word).collect() }
+        };
+        let spoken = [said("Turn 0."), said("Turn 1.")];
+        let whole = "1\n00:00:00,000 --> 00:00:01,000\nAda: Turn\n0.\n\n2\n00:01:00,500 --> 00:01:02,250\nAda: Turn 1.\n\n";
+        let ok = |srt: &str, seconds| checks(srt, &podcast, &spoken, seconds).map(|check| check.ok);
+        assert_eq!(ok(whole, 62.25), [true, true]);
+        assert_eq!(ok(whole, 62.0), [false, true]);
+        for (from, to) in [("Turn 1.", "Turn"), ("Turn 1.", "Turn 2."), ("Ada: Turn 1.", "Turn 1.")] {
+            assert_eq!(ok(&whole.replace(from, to), 70.0), [true, false], "{to}");
+        }
     }
 
     proptest! {

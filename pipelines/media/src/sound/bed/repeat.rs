@@ -4,7 +4,7 @@
 //! step that the piece itself might take.
 
 use super::score::PERIOD;
-use crate::sound::{MIX_RATE, Track, crossfade};
+use crate::sound::{MIX_RATE, Track, crossfade, equal_power};
 
 /// How a bed of some length is made from a shorter piece.
 pub(super) struct Bars {
@@ -62,6 +62,62 @@ impl Bars {
     }
 }
 
+/// How a piece goes on for longer than it lasts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Again {
+    /// Where it goes back, in order.
+    pub(crate) seams: Vec<Seam>,
+    /// Frames before a seam over which one bar fades into the other.
+    pub(crate) fade: usize,
+}
+
+/// A step back in a piece, in frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seam {
+    /// When, as it is heard.
+    pub(crate) at: usize,
+    /// To which frame of the piece.
+    pub(crate) to: usize,
+}
+
+impl Bars {
+    /// What [`Bars::repeat`] does, to be done as it is heard: hours of it take no more memory than the piece.
+    pub(super) fn again(&self) -> Again {
+        let last = self.composed - 1;
+        let at = |bar: usize| frames(bar as f64 * self.bar);
+        let (mut left, mut heard, mut seams) = (self.again, at(last), Vec::new());
+        while left > 0 {
+            let step = left.min((last - 1) / PERIOD * PERIOD);
+            let to = at(last - step);
+            seams.push(Seam { at: heard, to });
+            heard += at(last) - to;
+            left -= step;
+        }
+        Again { seams, fade: frames(self.bar / 4.0) }
+    }
+}
+
+impl Again {
+    /// Frame `n` as it is heard, of a piece of which `own` gives the frames.
+    pub(crate) fn frame(&self, n: usize, own: impl Fn(usize) -> [f32; 2]) -> [f32; 2] {
+        let next = self.seams.partition_point(|seam| seam.at <= n);
+        let here = match next.checked_sub(1).map(|before| self.seams[before]) {
+            Some(seam) => seam.to + n - seam.at,
+            None => n,
+        };
+        let frame = own(here);
+        match self.seams.get(next).filter(|seam| n + self.fade >= seam.at) {
+            Some(seam) => {
+                let to_go = seam.at - n;
+                let (rising, falling) = equal_power(self.fade - to_go, self.fade);
+                let other = own(seam.to - to_go);
+                [0, 1].map(|side| frame[side] * falling + other[side] * rising)
+            }
+            None => frame,
+        }
+    }
+}
+
 /// Seconds as frames.
 pub(super) fn frames(seconds: f64) -> usize {
     (seconds * f64::from(MIX_RATE)).round() as usize
@@ -84,6 +140,25 @@ mod tests {
             prop_assert!(bars.again.is_multiple_of(PERIOD));
             prop_assert_eq!(bars.again == 0, seconds <= 600.0);
             prop_assert!(bars.again == 0 || bars.composed > PERIOD + 1);
+        }
+    }
+
+    #[test]
+    fn what_is_repeated_as_it_is_heard_is_what_is_repeated_at_once() {
+        for (seconds, tempo) in [(170.3, 72.0), (1000.0, 66.0), (95.0, 120.0)] {
+            let bars = Bars::of(seconds, 60.0, tempo);
+            let length = frames(bars.composed());
+            let samples: Vec<f32> = (0..length * 2).map(|n| (n as f32 * 0.37).sin()).collect();
+            let piece = Track { rate: MIX_RATE, channels: 2, samples };
+            let again = bars.again();
+            let own = |n: usize| {
+                let n = n.min(length - 1);
+                [piece.samples[n * 2], piece.samples[n * 2 + 1]]
+            };
+            let heard: Vec<f32> = (0..frames(seconds) - 8).flat_map(|n| again.frame(n, own)).collect();
+            let whole = bars.repeat(piece.clone(), seconds);
+            let furthest = heard.iter().zip(&whole.samples).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(furthest < 1e-6 && !again.seams.is_empty(), "{furthest}");
         }
     }
 

@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "the child is told by its environment what to do")]
 
+mod edges;
+mod long;
+mod script;
+#[path = "../support/mod.rs"]
 mod support;
 
 use futures::StreamExt;
@@ -170,6 +174,7 @@ async fn a_turn_that_fails_for_good_is_all_that_the_next_submission_speaks_again
     assert_eq!(job.state, JobState::Failed);
     let message = job.error.expect("a message");
     assert!(message.contains("nobody can say this"), "{message}");
+    assert_eq!(starts(&runner, &id).await["cover"], 1, "what takes a moment comes first");
     works.store(true, Ordering::SeqCst);
     assert_eq!(runner.submit(podcast).await.unwrap().id, id);
     assert_eq!(runner.wait(&id).await.unwrap().state, JobState::Succeeded);
@@ -226,7 +231,7 @@ fn run_and_kill(desk: &Path, kill_at: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_process_is_resumed_and_no_turn_is_spoken_twice() {
     let desk = Desk::new();
-    for kill_at in ["voice/1 During", "voice/2 Recorded", "cover Worked", "sound During", "transcript Before"]
+    for kill_at in ["cover Worked", "voice/1 During", "voice/2 Recorded", "sound During", "transcript Before"]
     {
         run_and_kill(&desk.dir, kill_at);
     }
@@ -303,7 +308,10 @@ async fn what_cannot_be_meant_is_refused_where_it_stands() {
         ("---\nmusic: { into: calm }\n---\nhum: Hi.\n", "did you mean `intro`"),
         ("---\nmusic: { bed: clam }\n---\nhum: Hi.\n", "unknown mood `clam`"),
         ("---\nmusic: { bed: none.mp3 }\n---\nhum: Hi.\n", "`none.mp3` cannot be read"),
-        ("---\nmusic: { bed: words.txt }\n---\nhum: Hi.\n", "episode.md:2:15: could not decode"),
+        (
+            "---\nmusic: { bed: words.txt }\n---\nhum: Hi.\n",
+            "episode.md:2:15: `words.txt` cannot be used as music: could not decode",
+        ),
         ("---\nmusic: { intro_seconds: 99 }\n---\nhum: Hi.\n", "a number from 0.5 to 60"),
         ("---\ncover: small.png\n---\nhum: Hi.\n", "900x1600 pixels; podcast directories take 1400"),
         ("---\ncover: http://x/y.png\n---\nhum: Hi.\n", "is an address"),

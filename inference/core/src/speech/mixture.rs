@@ -1,15 +1,15 @@
 //! A voice, or several mixed: `af_heart`, or `af_heart:0.6+am_adam:0.4`.
 
-use reelsmith_inference_core::{ErrorKind, InferenceError, Result};
+use crate::{ErrorKind, InferenceError, Result};
 
 /// The most voices of a mixture.
-const MOST: usize = 8;
+pub const MOST: usize = 8;
 
 /// Voices with their shares.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Mixture<'a> {
+pub struct Mixture<'a> {
     /// Names and shares, which are above 0 and add up to 1; the first of them is never missing.
-    pub(super) parts: Vec<(&'a str, f32)>,
+    pub parts: Vec<(&'a str, f32)>,
 }
 
 impl<'a> Mixture<'a> {
@@ -18,11 +18,12 @@ impl<'a> Mixture<'a> {
     /// # Errors
     /// `InvalidRequest` for a share that is no number of 0 or more, for shares of which none is above 0, and for too
     /// many voices.
-    pub(super) fn parse(voice: &'a str) -> Result<Self> {
-        let parts: Vec<(&str, f32)> = voice.split('+').map(part).collect::<Result<_>>()?;
-        if parts.len() > MOST {
-            return Err(invalid(format!("{} voices are mixed; at most {MOST} may be", parts.len())));
+    pub fn parse(voice: &'a str) -> Result<Self> {
+        let count = voice.split('+').count();
+        if count > MOST {
+            return Err(invalid(format!("{count} voices are mixed; at most {MOST} may be")));
         }
+        let parts: Vec<(&str, f32)> = voice.split('+').map(part).collect::<Result<_>>()?;
         let sum: f32 = parts.iter().map(|(_, share)| share).sum();
         if !sum.is_finite() || sum <= 0.0 {
             let message = format!("the shares of the voices in {voice:?} add up to {sum}; give one above 0");
@@ -33,14 +34,14 @@ impl<'a> Mixture<'a> {
     }
 
     /// The voice with the largest share; of equal ones the first.
-    pub(super) fn main(&self) -> &'a str {
+    pub fn main(&self) -> &'a str {
         let larger = |best: (&'a str, f32), next: &(&'a str, f32)| if next.1 > best.1 { *next } else { best };
         self.parts[1..].iter().fold(self.parts[0], larger).0
     }
 }
 
 /// The voice that decides how text is read for `voice`; itself where it is no mixture that can be read.
-pub(super) fn main(voice: &str) -> &str {
+pub fn main(voice: &str) -> &str {
     Mixture::parse(voice).map_or(voice, |mixture| mixture.main())
 }
 
