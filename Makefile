@@ -32,7 +32,7 @@ bench: setup-test ## Measure against peers and print the tables of benches/resul
 	benches/peers/transcribe_setup.sh
 	benches/peers/chat_setup.sh
 	cargo build --release --package reelsmith --package reelsmith-benches
-	for bench in assembly voice first words captions embed transcribe chat job store decision; do cargo run --quiet --release --package reelsmith-benches -- $$bench || exit 1; done
+	for bench in assembly voice first words captions embed transcribe chat job store decision live; do cargo run --quiet --release --package reelsmith-benches -- $$bench || exit 1; done
 
 bench-scheduler: ## Replay traces through the scheduler's policy beside the rules of others.
 	cargo run --quiet --release --package reelsmith-benches-scheduler

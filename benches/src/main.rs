@@ -13,6 +13,7 @@ mod decision;
 mod embed;
 mod images_gpu;
 mod job;
+mod live;
 mod networks;
 mod results;
 mod seams;
@@ -85,6 +86,8 @@ enum Command {
     Store(store::Args),
     /// Time of a scheduling decision as the queue grows.
     Decision(decision::Args),
+    /// A mixed trace on real models in a tight budget, against the same trace simulated.
+    Live(live::Args),
 }
 
 /// Where `reelsmith models pull --set test` puts the models by default.
@@ -118,5 +121,6 @@ fn main() -> anyhow::Result<()> {
         Command::TranscribeOurs(args) => transcribe::run_ours(&args),
         Command::Store(args) => store::run(&args),
         Command::Decision(args) => decision::run(&args),
+        Command::Live(args) => live::run(&args),
     }
 }

@@ -64,7 +64,9 @@ fn devices() -> impl Strategy<Value = Device> {
             };
             let runs = held.iter().take(active).map(|n| runs(100 + u64::from(*n), *n, remaining)).collect();
             let bare = device(0, held.iter().map(resident).collect());
-            Device { limit: bare.used + spare, runs, loads_beside, ..bare }
+            // Perhaps a model was loaded for one that waits.
+            let loaded_for = Some(spare % 12);
+            Device { limit: bare.used + spare, runs, loads_beside, loaded_for, ..bare }
         },
     )
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// The least mean latency of one device: the job with the least left goes first and may interrupt at any moment, and
 /// loading costs nothing (Schrage, "A proof of the optimality of the shortest remaining processing time discipline",
 /// 1968).
-pub(crate) fn mean_latency(jobs: &[Job]) -> f64 {
+pub fn mean_latency(jobs: &[Job]) -> f64 {
     let (mut now, mut total, mut arrived) = (0.0f64, 0.0, 0);
     let mut left: Vec<(f64, f64)> = Vec::new();
     while arrived < jobs.len() || !left.is_empty() {
@@ -33,7 +33,7 @@ pub(crate) fn mean_latency(jobs: &[Job]) -> f64 {
 }
 
 /// The least time in which everything can be done: all work, and each model loaded once.
-pub(crate) fn makespan(jobs: &[Job], models: &[Profile], machine: Machine) -> f64 {
+pub fn makespan(jobs: &[Job], models: &[Profile], machine: Machine) -> f64 {
     let used: BTreeSet<usize> = jobs.iter().flat_map(|job| &job.stages).map(|stage| stage.model).collect();
     let load = |model: &usize| match machine.warm {
         true => Machine::from_host(models[*model].needs.weights),

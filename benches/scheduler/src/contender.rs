@@ -5,7 +5,7 @@ use reelsmith_scheduler::policy::{self, Action, Decision, Device, Reason, Reside
 
 /// A rule for what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Contender {
+pub enum Contender {
     /// Ours, on a device that loads a model while it computes.
     Reelsmith,
     /// Ours, on a device that does one thing at once, as the product's does today.
@@ -24,7 +24,7 @@ pub(crate) enum Contender {
 
 impl Contender {
     /// As tables name it.
-    pub(crate) fn name(self) -> String {
+    pub fn name(self) -> String {
         match self {
             Self::Reelsmith => "Reelsmith, loading ahead".into(),
             Self::OneAtOnce => "Reelsmith".into(),
@@ -36,12 +36,12 @@ impl Contender {
     }
 
     /// Whether it loads a model while another runs.
-    pub(crate) fn loads_beside(self) -> bool {
+    pub fn loads_beside(self) -> bool {
         self == Self::Reelsmith
     }
 
     /// What to do next on the only device.
-    pub(crate) fn next(self, view: &View<'_>) -> Decision {
+    pub fn next(self, view: &View<'_>) -> Decision {
         if matches!(self, Self::Reelsmith | Self::OneAtOnce) {
             return policy::next(view);
         }

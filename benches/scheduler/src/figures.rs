@@ -9,14 +9,14 @@ use serde::Serialize;
 
 /// Means over traces where nothing else is said.
 #[derive(Debug, Serialize)]
-pub(crate) struct Figures {
-    kind: String,
-    contender: String,
-    reload: &'static str,
+pub struct Figures {
+    pub(crate) kind: String,
+    pub(crate) contender: String,
+    pub(crate) reload: &'static str,
     /// Mean latency over the bound's.
-    latency: f64,
+    pub(crate) latency: f64,
     /// The value that 95 % of the slowdowns lie below.
-    p95_slowdown: f64,
+    pub(crate) p95_slowdown: f64,
     /// The longest wait of all traces over that of serving in order of arrival (LRU by bytes, same reloads).
     worst_wait: f64,
     /// Makespan over all work and one load of each model.
@@ -37,7 +37,7 @@ pub(crate) struct Figures {
 
 impl Figures {
     /// Replays all traces.
-    pub(crate) fn of(
+    pub fn of(
         traces: &[Vec<Job>],
         models: &[Profile],
         machine: Machine,
@@ -80,7 +80,7 @@ fn p95(mut values: Vec<f64>) -> f64 {
 }
 
 /// The figures of one kind of trace.
-pub(crate) fn table(kind: Kind, figures: &[Figures]) -> String {
+pub fn table(kind: Kind, figures: &[Figures]) -> String {
     let mut table = format!(
         "\n### {}\n\n| policy | reload | latency ÷ bound | p95 slowdown | worst wait ÷ in order | makespan ÷ bound | \
          swapped GB | idle while queued | Jain | let in between | out of memory | active evicted |\n\

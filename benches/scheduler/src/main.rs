@@ -1,19 +1,13 @@
 //! Replays traces through the scheduler's own policy, beside the rules of others and the bounds, in simulated time.
 
-mod bound;
-mod contender;
-mod figures;
-mod models;
-mod simulate;
-mod trace;
-
 use anyhow::{Context, Result};
 use clap::Parser;
-use contender::Contender;
-use figures::Figures;
-use models::{Machine, Profile, models};
+use reelsmith_benches_scheduler::contender::Contender;
+use reelsmith_benches_scheduler::figures::{Figures, table};
+use reelsmith_benches_scheduler::models::{Machine, Profile, models};
+use reelsmith_benches_scheduler::plot::plot;
+use reelsmith_benches_scheduler::trace::{Job, Kind, trace};
 use std::path::PathBuf;
-use trace::{Job, Kind, trace};
 
 #[derive(Parser)]
 #[command(about = "Replays traces through the scheduler's policy, beside the rules of others")]
@@ -70,7 +64,7 @@ fn main() -> Result<()> {
             .iter()
             .map(|(contender, machine)| Figures::of(&traces, &models, *machine, *contender, kind))
             .collect();
-        markdown += &figures::table(kind, &figures);
+        markdown += &table(kind, &figures);
         all.extend(figures);
     }
     println!("{markdown}");
@@ -78,6 +72,7 @@ fn main() -> Result<()> {
     std::fs::create_dir_all(&args.out)
         .and_then(|()| std::fs::write(args.out.join("scheduler.md"), &markdown))
         .and_then(|()| std::fs::write(args.out.join("scheduler.json"), json))
+        .and_then(|()| std::fs::write(args.out.join("scheduler.svg"), plot(&all)))
         .with_context(|| format!("write to {}", args.out.display()))
 }
 

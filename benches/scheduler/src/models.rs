@@ -11,26 +11,29 @@ const MB: u64 = 1_000_000;
 
 /// A model of the traces.
 #[derive(Debug, Clone)]
-pub(crate) struct Profile {
+pub struct Profile {
     /// Its name.
-    pub(crate) id: ModelId,
+    pub id: ModelId,
+    /// Seconds of a load from disk, where they were measured.
+    pub load: Option<f64>,
     /// Bytes of weights, and of a run beyond them.
-    pub(crate) needs: Footprint,
+    pub needs: Footprint,
     /// Seconds between two steps, at which a run can be interrupted.
-    pub(crate) step: f64,
+    pub step: f64,
     /// Mean seconds of a run.
-    pub(crate) mean: f64,
+    pub mean: f64,
     /// Spread of a run's seconds: the standard deviation of their logarithm.
-    pub(crate) spread: f64,
+    pub spread: f64,
     /// Share of the requests of a mix.
-    pub(crate) share: f64,
+    pub share: f64,
 }
 
 /// What the traces ask for. Shares add up to 1.
-pub(crate) fn models() -> Vec<Profile> {
+pub fn models() -> Vec<Profile> {
     let profile =
         |id: &str, weights: u64, peak: u64, step: f64, (mean, spread): (f64, f64), share: f64| Profile {
             id: id.into(),
+            load: None,
             needs: Footprint { weights, peak_activation: peak },
             step,
             mean,
@@ -52,28 +55,28 @@ pub(crate) fn models() -> Vec<Profile> {
 
 /// The machine: bytes that may be given out, and how fast models come.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Machine {
+pub struct Machine {
     /// Bytes of the card that may be given out.
-    pub(crate) limit: u64,
+    pub limit: u64,
     /// Bytes of pinned host memory for models that were unloaded; 0 reloads from disk.
-    pub(crate) host: u64,
+    pub host: u64,
     /// Models lie in host memory when the trace begins, as in a service that has run for a while.
-    pub(crate) warm: bool,
+    pub warm: bool,
 }
 
 impl Machine {
     /// A card of 16 GB of which a tenth is kept, reloading from disk.
-    pub(crate) const DISK: Self = Self { limit: 14_500 * MB, host: 0, warm: false };
+    pub const DISK: Self = Self { limit: 14_500 * MB, host: 0, warm: false };
     /// The same with room in host memory for every model of the traces.
-    pub(crate) const PINNED: Self = Self { host: 64 * GB, warm: true, ..Self::DISK };
+    pub const PINNED: Self = Self { host: 64 * GB, warm: true, ..Self::DISK };
 
     /// Seconds that a model of `bytes` takes from host memory: PCIe 5 x16 at 40 % of its 63 GB/s.
-    pub(crate) fn from_host(bytes: u64) -> f64 {
+    pub fn from_host(bytes: u64) -> f64 {
         0.05 + bytes as f64 / (25 * GB) as f64
     }
 
     /// Seconds that a model of `bytes` takes from disk: a drive of 2 GB/s, and half a second to build a session.
-    pub(crate) fn from_disk(bytes: u64) -> f64 {
+    pub fn from_disk(bytes: u64) -> f64 {
         0.5 + bytes as f64 / (2 * GB) as f64
     }
 }

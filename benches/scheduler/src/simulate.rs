@@ -3,7 +3,7 @@
 mod device;
 mod outcome;
 
-pub(crate) use outcome::Outcome;
+pub use outcome::Outcome;
 
 use crate::contender::Contender;
 use crate::models::{Machine, Profile};
@@ -37,7 +37,7 @@ struct Simulation<'a> {
 }
 
 /// Replays `jobs`, in order of arrival, on one device.
-pub(crate) fn simulate(jobs: &[Job], models: &[Profile], machine: Machine, contender: Contender) -> Outcome {
+pub fn simulate(jobs: &[Job], models: &[Profile], machine: Machine, contender: Contender) -> Outcome {
     let mut simulation = Simulation {
         jobs,
         models,

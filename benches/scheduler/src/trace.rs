@@ -9,36 +9,36 @@ const SURPRISE: f64 = 0.15;
 
 /// One step of a job.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Stage {
+pub struct Stage {
     /// Index of the model.
-    pub(crate) model: usize,
+    pub model: usize,
     /// Seconds that it takes.
-    pub(crate) service: f64,
+    pub service: f64,
     /// Seconds that it is expected to take.
-    pub(crate) expected: f64,
+    pub expected: f64,
 }
 
 /// Something that a person asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Job {
+pub struct Job {
     /// When, in seconds.
-    pub(crate) at: f64,
+    pub at: f64,
     /// Who, of several.
-    pub(crate) tenant: usize,
+    pub tenant: usize,
     /// What it takes, one after the other.
-    pub(crate) stages: Vec<Stage>,
+    pub stages: Vec<Stage>,
 }
 
 impl Job {
     /// Seconds of work in all.
-    pub(crate) fn service(&self) -> f64 {
+    pub fn service(&self) -> f64 {
         self.stages.iter().map(|stage| stage.service).sum()
     }
 }
 
 /// Kinds of trace.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Requests of all models, so that runs keep the device busy for this share of the time.
     Mix(f64),
     /// The same requests, all at once.
@@ -51,7 +51,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// As tables name it.
-    pub(crate) fn name(self) -> String {
+    pub fn name(self) -> String {
         match self {
             Self::Mix(load) => format!("load {load}"),
             Self::Burst => "burst".into(),
@@ -98,7 +98,7 @@ impl Dice {
 }
 
 /// A trace of `count` jobs. The same seed gives the same trace.
-pub(crate) fn trace(kind: Kind, seed: u64, count: usize, models: &[Profile]) -> Vec<Job> {
+pub fn trace(kind: Kind, seed: u64, count: usize, models: &[Profile]) -> Vec<Job> {
     let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
     let mean: f64 = models.iter().map(|model| model.share * model.mean).sum();
     let mut at = 0.0;

@@ -52,16 +52,15 @@ fn fail(
             return Fate::Go;
         }
         if struck.failed.is_empty() {
-            struck.had_others = has_others(stage, point);
+            struck.had_others = has_others(stage);
         }
         struck.failed.push(point);
         Fate::OutOfMemory
     }
 }
 
-fn has_others(stage: &Stage, point: Point) -> bool {
+fn has_others(stage: &Stage) -> bool {
     let running = stage.now().running.expect("it is being loaded or run");
-    assert_eq!(matches!(point, Point::Load(_)), running.reason.is_none(), "only runs have a reason");
     stage.world().has_idle_beside(&running.model)
 }
 

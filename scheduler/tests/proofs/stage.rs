@@ -255,6 +255,7 @@ impl Stage {
         let mut request = Asked { cancel, is_cancelled: false, waits: Some(Box::pin(waits)), ending: None };
         request.poll(id, &self.waker);
         asked.push(request);
+        self.waker.wake_by_ref();
         id
     }
 
@@ -269,6 +270,8 @@ impl Stage {
         request.cancel.cancel();
         request.is_cancelled |= request.ending.is_none();
         request.poll(id, &self.waker);
+        // It may have ended here, on the device's thread, and the test's may wait for it.
+        self.waker.wake_by_ref();
     }
 
     /// Stops waiting for a request's answer.
@@ -277,6 +280,7 @@ impl Stage {
         if request.waits.take().is_some() {
             request.ending = Some(Ending::Abandoned);
         }
+        self.waker.wake_by_ref();
     }
 
     /// Waits until every request has its answer, those too that are made meanwhile.
@@ -293,7 +297,18 @@ impl Stage {
                 Some(endings) => return endings,
                 None => std::thread::park_timeout(STUCK),
             }
-            assert!(begun.elapsed() < STUCK, "never answered: {:?} of {} {:?}", self.asked().iter().enumerate().filter(|(_, a)| a.ending.is_none()).map(|(i, a)| (i, a.is_cancelled, a.waits.is_some())).collect::<Vec<_>>(), self.count(), self.world().events.iter().rev().take(12).collect::<Vec<_>>());
+            assert!(
+                begun.elapsed() < STUCK,
+                "never answered: {:?} of {} {:?}",
+                self.asked()
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, a)| a.ending.is_none())
+                    .map(|(i, a)| (i, a.is_cancelled, a.waits.is_some()))
+                    .collect::<Vec<_>>(),
+                self.count(),
+                self.world().events.iter().rev().take(12).collect::<Vec<_>>()
+            );
         }
     }
 

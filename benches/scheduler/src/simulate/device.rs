@@ -93,13 +93,18 @@ impl<'a> Simulated<'a> {
     /// Seconds that a model takes to come from where it is.
     pub(super) fn load_seconds(&self, model: usize) -> f64 {
         let bytes = self.models[model].needs.weights;
-        if self.host.contains(&model) { Machine::from_host(bytes) } else { Machine::from_disk(bytes) }
+        if self.host.contains(&model) { Machine::from_host(bytes) } else { self.disk_seconds(model) }
+    }
+
+    fn disk_seconds(&self, model: usize) -> f64 {
+        let Profile { needs, load, .. } = &self.models[model];
+        load.unwrap_or_else(|| Machine::from_disk(needs.weights))
     }
 
     /// The same once it has been unloaded.
     fn reload_seconds(&self, model: usize) -> f64 {
         let bytes = self.models[model].needs.weights;
-        if bytes <= self.machine.host { Machine::from_host(bytes) } else { Machine::from_disk(bytes) }
+        if bytes <= self.machine.host { Machine::from_host(bytes) } else { self.disk_seconds(model) }
     }
 
     /// Seconds of expected work in runs.

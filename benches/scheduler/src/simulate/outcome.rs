@@ -4,21 +4,21 @@ use crate::trace::Job;
 
 /// What came of a trace.
 #[derive(Debug, Clone)]
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// Seconds from arrival to end, of each job.
-    pub(crate) latency: Vec<f64>,
+    pub latency: Vec<f64>,
     /// When the last one ended.
-    pub(crate) makespan: f64,
+    pub makespan: f64,
     /// Bytes loaded.
-    pub(crate) swapped_bytes: u64,
+    pub swapped_bytes: u64,
     /// Seconds in which something waited and nothing ran.
-    pub(crate) idle_while_queued: f64,
+    pub idle_while_queued: f64,
     /// Runs that others were let in before.
-    pub(crate) interruptions: usize,
+    pub interruptions: usize,
     /// Loads and runs for which there was no room.
-    pub(crate) out_of_memory: usize,
+    pub out_of_memory: usize,
     /// Models unloaded while they ran.
-    pub(crate) active_evictions: usize,
+    pub active_evictions: usize,
 }
 
 impl Outcome {
@@ -35,23 +35,23 @@ impl Outcome {
     }
 
     /// Mean seconds from arrival to end.
-    pub(crate) fn mean_latency(&self) -> f64 {
+    pub fn mean_latency(&self) -> f64 {
         self.latency.iter().sum::<f64>() / self.latency.len().max(1) as f64
     }
 
     /// The longest that a job waited, beyond its own work, in seconds.
-    pub(crate) fn worst_wait(&self, jobs: &[Job]) -> f64 {
+    pub fn worst_wait(&self, jobs: &[Job]) -> f64 {
         let waits = self.latency.iter().zip(jobs).map(|(latency, job)| latency - job.service());
         waits.fold(0.0, f64::max)
     }
 
     /// Latency over own work, of each job.
-    pub(crate) fn slowdowns(&self, jobs: &[Job]) -> Vec<f64> {
+    pub fn slowdowns(&self, jobs: &[Job]) -> Vec<f64> {
         self.latency.iter().zip(jobs).map(|(latency, job)| latency / job.service()).collect()
     }
 
     /// Jain's index over the tenants' mean slowdowns: 1 where all fare alike (Jain, Chiu and Hawe, 1984).
-    pub(crate) fn fairness(&self, jobs: &[Job]) -> f64 {
+    pub fn fairness(&self, jobs: &[Job]) -> f64 {
         let tenants = jobs.iter().map(|job| job.tenant).max().map_or(0, |last| last + 1);
         let slowdowns = self.slowdowns(jobs);
         let mean = |tenant: usize| {
