@@ -3,6 +3,7 @@
 
 use crate::config::{BlobSettings, Config, VideoEncoder};
 use crate::exit::{Failure, Outcome, blocking};
+use crate::learned;
 use crate::library::{Library, store_failure};
 use crate::lock::{Attempt, FolderLock, Owner};
 use crate::metrics::DeviceView;
@@ -43,6 +44,7 @@ pub struct House {
     pub ffmpeg: Ffmpeg,
     /// Catalogue and models.
     pub library: Library,
+    config: Config,
     _owner: DataOwner,
 }
 
@@ -123,13 +125,15 @@ impl House {
             },
         };
         let runner = Runner::start(runner_config(config), parts).await.map_err(pipeline_failure)?;
-        Ok(Self { runner, jobs, blobs, scheduler, ffmpeg, library, _owner: owner })
+        let config = config.clone();
+        Ok(Self { runner, jobs, blobs, scheduler, ffmpeg, library, config, _owner: owner })
     }
 
     /// Stops the steps and the device; unfinished jobs stay resumable.
     pub async fn shutdown(&self) {
         self.runner.shutdown().await;
         self.scheduler.shutdown(Shutdown::Cancel).await;
+        learned::store(&self.config, &self.scheduler.learned());
     }
 
     /// How many jobs are queued or running.
@@ -173,7 +177,7 @@ pub(crate) fn start_device(config: &Config, library: &Library) -> Outcome<Schedu
         Some(program) => Box::new(ProcessEngine::new(launch(config, program))),
         None => Box::new(engine(config, library)),
     };
-    Scheduler::start(device_config(config), engine).map_err(Failure::usage)
+    Scheduler::start_with(device_config(config), engine, learned::load(config)).map_err(Failure::usage)
 }
 
 /// How the engine is started in a process of its own: the same program with the same settings.
@@ -190,6 +194,7 @@ fn launch(config: &Config, program: &Path) -> Launch {
 pub(crate) fn device_config(config: &Config) -> DeviceConfig {
     DeviceConfig {
         queue_capacity: config.device.queue,
+        keep_alive: config.device.keep_alive,
         // What a card holds is not in this process's memory.
         host_memory: !config.device.cuda,
         ..DeviceConfig::new(if config.device.cuda { "cuda" } else { "cpu" }, config.device.memory)

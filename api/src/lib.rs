@@ -13,6 +13,7 @@ pub mod house;
 pub mod http_range;
 pub mod interrupt;
 pub mod layers;
+mod learned;
 pub mod library;
 pub mod lock;
 pub mod logging;

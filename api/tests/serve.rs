@@ -146,6 +146,22 @@ async fn submitted(client: &reqwest::Client, address: &str, title: &str) -> Stri
     format!("{address}{}/events", job["links"]["self"].as_str().expect("a link"))
 }
 
+/// What the service's device does.
+async fn device(client: &reqwest::Client, service: &Service) -> Value {
+    let shown = client.get(format!("{}/api/v1/scheduler", service.address)).send().await.expect("an answer");
+    shown.json::<Value>().await.expect("JSON")["devices"][0].take()
+}
+
+/// Waits for the first sentence to be begun.
+async fn until_it_speaks(client: &reqwest::Client, service: &Service) {
+    let speaks = async {
+        while device(client, service).await["running"]["unit"] != "sentences" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, speaks).await.expect("it speaks");
+}
+
 /// Has a job made whose engine gets a signal while it speaks; gives the service's log. No step sees it: the scheduler
 /// tries the request again, in a process of its own.
 async fn survives(name: &str, settings: &[(&str, &str)]) -> String {
@@ -153,7 +169,7 @@ async fn survives(name: &str, settings: &[(&str, &str)]) -> String {
     let client = client();
     let service = Service::start_with(&dir.path().join("data"), settings);
     let events = submitted(&client, &service.address, name).await;
-    follow(&client, &events, |event| event["kind"] == "progress" && event["step"] == "voice").await;
+    until_it_speaks(&client, &service).await;
     let first = service.engine().await;
     signal(name, first);
     let seen = follow(&client, &events, |_| false).await;
@@ -161,9 +177,8 @@ async fn survives(name: &str, settings: &[(&str, &str)]) -> String {
     assert_eq!((&end["kind"], &end["state"]), (&"state".into(), &"succeeded".into()), "{end}");
     let failed = seen.iter().filter(|event| event["kind"] == "step_failed").count();
     assert_eq!(failed, 0, "{seen:?}");
-    let shown = client.get(format!("{}/api/v1/scheduler", service.address)).send().await.expect("an answer");
-    let shown: Value = shown.json().await.expect("JSON");
-    assert_eq!(shown["devices"][0]["counters"]["engine_losses"], 1, "{shown}");
+    let device = device(&client, &service).await;
+    assert_eq!(device["counters"]["engine_losses"], 1, "{device}");
     let second = service.engine().await;
     assert_ne!(second, first);
     let (status, log) = service.terminate();
@@ -189,8 +204,8 @@ async fn an_engine_that_hangs_is_ended_and_costs_a_try() {
 async fn the_engine_of_a_service_that_is_killed_ends_too() {
     let dir = tempfile::tempdir().expect("temp dir");
     let (client, mut service) = (client(), Service::start(&dir.path().join("data")));
-    let events = submitted(&client, &service.address, "Killed").await;
-    follow(&client, &events, |event| event["kind"] == "progress" && event["step"] == "voice").await;
+    submitted(&client, &service.address, "Killed").await;
+    until_it_speaks(&client, &service).await;
     let engine = service.engine().await;
     service.child.kill().expect("killed");
     service.child.wait().expect("ended");

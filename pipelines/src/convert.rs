@@ -58,7 +58,7 @@ impl From<ScheduleError> for PipelineError {
             ScheduleError::Busy { retry_after, .. } => {
                 return Self::new(ErrorKind::Busy, error.to_string()).with_retry_after(retry_after);
             }
-            ScheduleError::TooLarge(_) => ErrorKind::OutOfMemory,
+            ScheduleError::TooLarge(_) | ScheduleError::PinnedOut { .. } => ErrorKind::OutOfMemory,
             ScheduleError::Cancelled => ErrorKind::Cancelled,
             ScheduleError::ShuttingDown => ErrorKind::Interrupted,
             ScheduleError::InvalidConfig(_) | ScheduleError::WrongCapability { .. } => {

@@ -33,6 +33,8 @@ struct Resident {
     model: String,
     bytes: u64,
     active: bool,
+    pinned: bool,
+    unloads_in_seconds: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +53,8 @@ struct Waiting {
     id: u64,
     model: String,
     seconds: f64,
+    starts_in_seconds: Option<f64>,
+    reason: Option<String>,
 }
 
 /// Asks the service and prints its answer.
@@ -104,8 +108,13 @@ fn told(device: &Device) -> String {
     if !device.residents.is_empty() {
         lines.push(format!("  {:<32} {:>10} STATE", "MODEL", "MEMORY"));
     }
-    for Resident { model, bytes, active } in &device.residents {
-        let state = if *active { "at work" } else { "idle" };
+    for Resident { model, bytes, active, pinned, unloads_in_seconds } in &device.residents {
+        let state = match unloads_in_seconds {
+            _ if *active => "at work".to_owned(),
+            _ if *pinned => "idle, stays".to_owned(),
+            Some(seconds) => format!("idle, goes in {seconds:.0} s"),
+            None => "idle".to_owned(),
+        };
         lines.push(format!("  {model:<32} {:>10} {state}", show_bytes(*bytes)));
     }
     let runs = device.running.iter().map(|run| ("runs", run));
@@ -115,8 +124,10 @@ fn told(device: &Device) -> String {
         let Run { id, model, seconds, done, unit, .. } = run;
         lines.push(format!("  #{id} {model} {state} for {seconds:.1} s: {done}{of} {unit}{why}"));
     }
-    for Waiting { id, model, seconds } in &device.queue {
-        lines.push(format!("  #{id} {model} waits for {seconds:.1} s"));
+    for Waiting { id, model, seconds, starts_in_seconds, reason } in &device.queue {
+        let begins = starts_in_seconds.map_or_else(String::new, |left| format!(", begins in {left:.0} s"));
+        let why = reason.as_deref().map_or_else(String::new, |reason| format!(" ({reason})"));
+        lines.push(format!("  #{id} {model} waits for {seconds:.1} s{begins}{why}"));
     }
     lines.join("\n")
 }

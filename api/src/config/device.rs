@@ -15,6 +15,8 @@ pub struct Device {
     pub memory: u64,
     /// Requests that may wait, 1 to 10,000.
     pub queue: usize,
+    /// How long a model stays that nobody asks for; none for ever.
+    pub keep_alive: Option<Duration>,
     /// The service runs models in a process of their own.
     pub isolate: bool,
     /// How long that process may go without a step before it is taken for hung, 10 s to a day.
@@ -40,6 +42,10 @@ impl Device {
             threads: layers.number("device.threads", 1..=256)?.map_or(cores.min(256), |n| n as usize),
             memory: layers.bytes("device.memory", 256 * MIB..=1024 * GIB)?.unwrap_or(half),
             queue: layers.number("device.queue", 1..=10_000)?.unwrap_or(256) as usize,
+            keep_alive: match layers.number("device.keep_alive_seconds", 0..=604_800)?.unwrap_or(300) {
+                0 => None,
+                seconds => Some(Duration::from_secs(seconds)),
+            },
             isolate: layers.boolean("device.isolate")?.unwrap_or(true),
             patience: Duration::from_secs(
                 layers.number("device.patience_seconds", 10..=86_400)?.unwrap_or(900),

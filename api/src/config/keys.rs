@@ -46,6 +46,11 @@ pub const KEYS: &[Key] = &[
         "true",
         "true or false: the service runs models in a process of their own, whose crash costs no more than its requests",
     ),
+    key(
+        "device.keep_alive_seconds",
+        "300",
+        "0 to 604800: how long a model stays loaded that nobody asks for; 0 is until others need its room",
+    ),
     key("device.kind", "cpu", "cpu or cuda: what makes pictures (cuda needs `models pull onnxruntime-cuda`)"),
     key(
         "device.memory",
