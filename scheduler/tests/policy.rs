@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use reelsmith_inference_core::{Footprint, ModelId};
 use reelsmith_scheduler::ledger::{Ledger, LedgerError};
 use reelsmith_scheduler::policy::{
-    self, Action, Decision, Device, MOST_RUNS, Reason, Resident, Run, View, Waiting,
+    self, Action, Decision, Device, MOST_RUNS, Reason, Resident, Run, Shares, View, Waiting, fair_weight,
 };
 
 fn model(n: u8) -> ModelId {
@@ -210,6 +210,42 @@ proptest! {
             prop_assert!(ledger.residents().is_sorted_by_key(|resident| resident.last_used));
         }
     }
+}
+
+/// Seconds that requests of each tenant waited in the mean, where each run takes a second: one floods, one asks every
+/// third second.
+fn waits(shared: bool) -> (f64, f64) {
+    let device = device(200, vec![holds(1, 1)]);
+    let (mut shares, mut queue, mut waits) = (Shares::default(), Vec::new(), [Vec::new(), Vec::new()]);
+    for now in 0..120u64 {
+        let at = now as f64;
+        let (flood, few) = (if now < 60 { 2 } else { 0 }, u64::from(now < 60 && now % 3 == 0));
+        queue.extend((0..flood).map(|n| (10 * now + n, "flood", at)));
+        queue.extend((0..few).map(|n| (10 * now + 5 + n, "few", at)));
+        let used = |tenant: &str| shares.of_late(tenant, at);
+        let least = queue.iter().map(|(_, tenant, _)| used(tenant)).fold(f64::INFINITY, f64::min);
+        let waiting = queue.iter().map(|(id, tenant, since)| {
+            let weight = if shared { fair_weight(used(tenant), least) } else { 1.0 };
+            Waiting { waited: at - since, patience: 1000.0 / weight, weight, ..asks(*id, 1, 1.0) }
+        });
+        let waiting: Vec<Waiting> = waiting.collect();
+        let Action::Run { request, .. } = next(&waiting, std::slice::from_ref(&device)).action else {
+            continue;
+        };
+        let place = queue.iter().position(|(id, ..)| *id == request).unwrap();
+        let (_, tenant, since) = queue.remove(place);
+        waits[usize::from(tenant == "few")].push(at - since);
+        shares.used(tenant, 1.0, 1.0, at + 1.0);
+    }
+    let mean = |waits: &[f64]| waits.iter().sum::<f64>() / waits.len() as f64;
+    (mean(&waits[0]), mean(&waits[1]))
+}
+
+#[test]
+fn a_flood_of_one_tenant_does_not_hold_up_another() {
+    let ((_, alone), (_, fair)) = (waits(false), waits(true));
+    assert!(alone > 10.0, "without shares the few wait {alone:.1} s in the mean");
+    assert!(fair < 5.0, "with shares they wait {fair:.1} s");
 }
 
 #[test]

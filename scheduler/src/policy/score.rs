@@ -60,12 +60,12 @@ impl<'a> Scores<'a> {
     pub(super) fn score(&self, waiting: &Waiting, model: usize, is_loaded: bool) -> f64 {
         let load = if is_loaded { 0.0 } else { waiting.load };
         let work = waiting.service + waiting.after + load / f64::from(self.demand[model].max(1));
-        aged(work / waiting.weight, waiting.service, waiting.waited, waiting.patience)
+        aged(work / waiting.weight, waiting.service / waiting.weight, waiting.waited, waiting.patience)
     }
 
     /// The score of a run, for what is left of it.
     pub(super) fn running(&self, run: &Run) -> f64 {
-        aged(run.remaining / run.weight, run.service, run.waited, run.patience)
+        aged(run.remaining / run.weight, run.service / run.weight, run.waited, run.patience)
     }
 }
 

@@ -1,9 +1,13 @@
-//! Twelve thousand random steps: nothing is lost, nothing done twice, nothing held beyond the limit.
+//! Twelve thousand random steps: nothing is lost, nothing done twice, nothing held beyond the limit; with wishes of all
+//! kinds among them, too.
 
-use crate::fake::{Answer, Desk, Model, ask, start};
+use crate::fake::{Answer, Desk, Model, ask, config, start_as};
 use crate::plan::{End, Plan};
+use reelsmith_inference_core::ModelId;
 use reelsmith_scheduler::policy::MOST_RUNS;
-use reelsmith_scheduler::{CancelToken, ScheduleError, Scheduler, Shutdown, Snapshot};
+use reelsmith_scheduler::{
+    CancelToken, DeviceConfig, KeepAlive, Priority, ScheduleError, Scheduler, Shutdown, Snapshot,
+};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -39,6 +43,10 @@ struct Tally {
     failed: u64,
     cancelled: u64,
     dropped: u64,
+    /// Refused for what was pinned, or for a deadline: perhaps after a run that met out-of-memory.
+    turned_down: u64,
+    preloaded: u64,
+    unloaded: u64,
 }
 
 fn models() -> Vec<(&'static str, Model)> {
@@ -90,6 +98,7 @@ async fn settle(asked: Asked, tally: &mut Tally) {
         Err(ScheduleError::Busy { .. } | ScheduleError::TooLarge(_)) => {
             tally.refused.insert(id);
         }
+        Err(ScheduleError::PinnedOut { .. } | ScheduleError::Late { .. }) => tally.turned_down += 1,
         Err(ScheduleError::Inference(_) | ScheduleError::Panicked { .. }) => tally.failed += 1,
         Err(other) => panic!("{id}: {other}"),
     }
@@ -114,10 +123,37 @@ fn check(now: &Snapshot) {
 fn settled(now: &Snapshot) -> u64 {
     let counters = now.counters;
     let refused = counters.refused_busy + counters.refused_too_large + counters.refused_closing;
-    counters.completed + counters.failed + counters.cancelled + refused
+    counters.completed + counters.failed + counters.cancelled + counters.refused_late + refused
 }
 
-async fn run(random: &mut Random, scheduler: &Scheduler, tally: &mut Tally) {
+/// A handle of somebody with wishes.
+fn somebody(random: &mut Random, scheduler: &Scheduler) -> Scheduler {
+    let tenant = ["x", "y", "z"].get(random.below(4) as usize).map(|name| (*name).to_owned());
+    let priority = [Priority::Interactive, Priority::Normal, Priority::Background][random.below(3) as usize];
+    let deadline = (random.below(8) == 0).then(|| Duration::from_micros(random.below(3000)));
+    let stay = Duration::from_millis(random.below(3));
+    let keep_alive = [KeepAlive::AsSet, KeepAlive::For(stay), KeepAlive::Forever][random.below(3) as usize];
+    let weight = 0.5 + random.below(4) as f64;
+    scheduler.as_asked(reelsmith_scheduler::Asked { tenant, priority, weight, deadline, keep_alive })
+}
+
+/// Something that is wished of a model, or taken back.
+async fn wish(random: &mut Random, scheduler: &Scheduler, model: &str, tally: &mut Tally) {
+    let model = ModelId::from(model);
+    match random.below(6) {
+        0 => scheduler.pin(&["tiny", "small"][random.below(2) as usize].into(), true).unwrap(),
+        1..3 => ["tiny", "small"].iter().for_each(|name| scheduler.pin(&(*name).into(), false).unwrap()),
+        3 => scheduler.keep_alive(&model, KeepAlive::For(Duration::from_millis(1))).unwrap(),
+        4 => match scheduler.unload(&model).await {
+            Ok(was_loaded) => tally.unloaded += u64::from(was_loaded),
+            Err(ScheduleError::InUse { .. }) => {}
+            Err(other) => panic!("{other}"),
+        },
+        _ => tally.preloaded += u64::from(scheduler.preload(&model, CancelToken::new()).await.is_ok()),
+    }
+}
+
+async fn run(random: &mut Random, scheduler: &Scheduler, tally: &mut Tally, wishes: bool) {
     let names: Vec<&str> = models().iter().map(|(name, _)| *name).collect();
     let mut underway: Vec<Asked> = Vec::new();
     for id in 0..STEPS as u64 {
@@ -125,7 +161,8 @@ async fn run(random: &mut Random, scheduler: &Scheduler, tally: &mut Tally) {
             0..60 => {
                 let (cancel, plan) = (CancelToken::new(), plan(random, id));
                 let name = names[random.below(names.len() as u64) as usize];
-                let task = ask(scheduler, name, plan, &cancel);
+                let asker = if wishes { somebody(random, scheduler) } else { scheduler.clone() };
+                let task = ask(&asker, name, plan, &cancel);
                 underway.push(Asked { id, end: plan.end, cancel, cancelled: false, task });
             }
             60..70 if !underway.is_empty() => {
@@ -137,6 +174,10 @@ async fn run(random: &mut Random, scheduler: &Scheduler, tally: &mut Tally) {
                 let asked = underway.swap_remove(random.below(underway.len() as u64) as usize);
                 asked.task.abort();
                 settle(asked, tally).await;
+            }
+            75..80 if wishes => {
+                let name = names[random.below(names.len() as u64) as usize];
+                wish(random, scheduler, name, tally).await;
             }
             75..85 => tokio::task::yield_now().await,
             _ => check(&scheduler.snapshot()),
@@ -161,7 +202,7 @@ fn account(desk: &Desk, tally: &Tally, last: &Snapshot) {
         assert_eq!(finished.len(), seen.finished.len(), "nothing finished twice");
         assert!(tally.done.is_subset(&finished), "every answer was worked for");
         assert!(seen.begun.iter().all(|id| !tally.refused.contains(id)), "nothing refused was run");
-        assert_eq!(finished.len() as u64, last.counters.completed);
+        assert_eq!(finished.len() as u64 + tally.preloaded, last.counters.completed);
         assert_eq!(
             seen.unloaded.len() as u64,
             last.counters.loads + seen.failed_loads,
@@ -185,22 +226,41 @@ fn account(desk: &Desk, tally: &Tally, last: &Snapshot) {
     }
 }
 
-async fn twelve_thousand_steps(seed: u64) {
-    let (scheduler, desk) = start(LIMIT, CAPACITY, &models());
+async fn twelve_thousand_steps(seed: u64, wishes: bool) -> (Tally, Snapshot) {
+    let tenant_capacity = wishes.then_some(4);
+    let config = DeviceConfig { tenant_capacity, ..config(LIMIT, CAPACITY) };
+    let (scheduler, desk) = start_as(config, LIMIT, &models());
     let mut tally = Tally::default();
     let mut random = Random(seed);
-    let work = run(&mut random, &scheduler, &mut tally);
+    let work = run(&mut random, &scheduler, &mut tally, wishes);
     tokio::time::timeout(Duration::from_secs(120), work).await.expect("no deadlock");
     scheduler.shutdown(Shutdown::Drain).await;
-    account(&desk, &tally, &scheduler.snapshot());
+    let last = scheduler.snapshot();
+    account(&desk, &tally, &last);
+    (tally, last)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_arrivals_cancels_and_failures_on_two_threads() {
-    twelve_thousand_steps(0x5eed_0001).await;
+    twelve_thousand_steps(0x5eed_0001, false).await;
 }
 
 #[tokio::test]
 async fn random_arrivals_cancels_and_failures_on_one_thread() {
-    twelve_thousand_steps(0x5eed_0002).await;
+    twelve_thousand_steps(0x5eed_0002, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_tenants_deadlines_pins_preloads_and_unloads() {
+    let (tally, last) = twelve_thousand_steps(0x5eed_0003, true).await;
+    let counters = last.counters;
+    for (what, count) in [
+        ("turned down", tally.turned_down),
+        ("late", counters.refused_late),
+        ("preloaded", tally.preloaded),
+        ("unloaded by wish", tally.unloaded),
+        ("unloaded by wish or time", counters.unloads.saturating_sub(tally.unloaded)),
+    ] {
+        assert!(count > 0, "{what}: {count}: {tally:?}");
+    }
 }
